@@ -1,0 +1,156 @@
+package lambda
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code is an error code of the Lambda API, as clients see it in x-amzn-ErrorType.
+type Code string
+
+// Codes that we give. Their HTTP status and the spelling of their message member are in [Code.Status] and
+// [Code.MessageMember].
+const (
+	CodeAccessDenied                       Code = "AccessDeniedException"
+	CodeCodeStorageExceeded                Code = "CodeStorageExceededException"
+	CodeIncompleteSignature                Code = "IncompleteSignatureException"
+	CodeInvalidParameterValue              Code = "InvalidParameterValueException"
+	CodeInvalidRequestContent              Code = "InvalidRequestContentException"
+	CodeInvalidRuntime                     Code = "InvalidRuntimeException"
+	CodeInvalidSignature                   Code = "InvalidSignatureException"
+	CodeInvalidZipFile                     Code = "InvalidZipFileException"
+	CodeMissingAuthenticationToken         Code = "MissingAuthenticationTokenException"
+	CodeNotImplemented                     Code = "NotImplementedException"
+	CodePolicyLengthExceeded               Code = "PolicyLengthExceededException"
+	CodePreconditionFailed                 Code = "PreconditionFailedException"
+	CodeProvisionedConcurrencyConfigAbsent Code = "ProvisionedConcurrencyConfigNotFoundException"
+	CodeRequestEntityTooLarge              Code = "RequestEntityTooLargeException"
+	CodeRequestTooLarge                    Code = "RequestTooLargeException"
+	CodeResourceConflict                   Code = "ResourceConflictException"
+	CodeResourceNotFound                   Code = "ResourceNotFoundException"
+	CodeService                            Code = "ServiceException"
+	CodeTooManyRequests                    Code = "TooManyRequestsException"
+	CodeUnknownOperation                   Code = "UnknownOperationException"
+	CodeUnrecognizedClient                 Code = "UnrecognizedClientException"
+	CodeUnsupportedMediaType               Code = "UnsupportedMediaTypeException"
+	CodeValidation                         Code = "ValidationException"
+)
+
+// shape is how a code looks on the wire.
+type shape struct {
+	status  int
+	message string // the message member's name, which differs by type in the service's model
+	typed   bool   // whether the body also has a Type member
+}
+
+// shapeOf is the one table from code to wire form. Anything that is not in it is an internal error.
+func shapeOf(c Code) shape {
+	switch c {
+	case CodeInvalidParameterValue, CodeInvalidRequestContent:
+		return shape{400, "message", true}
+	case CodeValidation:
+		return shape{400, "message", false}
+	case CodeCodeStorageExceeded, CodePolicyLengthExceeded:
+		return shape{400, "message", true}
+	case CodeInvalidRuntime, CodeInvalidZipFile:
+		return shape{502, "Message", true}
+	case CodeAccessDenied:
+		return shape{403, "Message", false}
+	case CodeIncompleteSignature, CodeInvalidSignature, CodeMissingAuthenticationToken, CodeUnrecognizedClient:
+		return shape{403, "message", false}
+	case CodeResourceNotFound:
+		return shape{404, "Message", true}
+	case CodeProvisionedConcurrencyConfigAbsent:
+		return shape{404, "message", true}
+	case CodeUnknownOperation:
+		return shape{404, "message", false}
+	case CodeResourceConflict:
+		return shape{409, "message", true}
+	case CodePreconditionFailed:
+		return shape{412, "message", true}
+	case CodeRequestTooLarge, CodeRequestEntityTooLarge:
+		return shape{413, "message", true}
+	case CodeUnsupportedMediaType:
+		return shape{415, "message", true}
+	case CodeTooManyRequests:
+		return shape{429, "message", true}
+	case CodeNotImplemented:
+		return shape{501, "message", true}
+	default:
+		return shape{500, "Message", true}
+	}
+}
+
+// Status is the code's HTTP status; 500 for a code that is not ours.
+func (c Code) Status() int { return shapeOf(c).status }
+
+// MessageMember is the name of the member that holds the sentence: "message" or "Message", by error type.
+func (c Code) MessageMember() string { return shapeOf(c).message }
+
+// HasType says whether the error's body carries a Type member ("User" or "Service").
+func (c Code) HasType() bool { return shapeOf(c).typed }
+
+// Reasons of TooManyRequestsException.
+const (
+	ReasonReservedConcurrency = "ReservedFunctionConcurrentInvocationLimitExceeded"
+	ReasonConcurrency         = "ConcurrentInvocationLimitExceeded"
+	ReasonCallerRate          = "CallerRateLimitExceeded"
+)
+
+// Error is a service failure: a code for machines and a sentence for people.
+type Error struct {
+	Code    Code
+	Message string
+	// Reason says which limit a TooManyRequestsException hit.
+	Reason string
+	// RetryAfter is when a throttled caller may try again; it is sent as Retry-After in whole seconds.
+	RetryAfter time.Duration
+	// Err is the cause, for the log; callers never see it.
+	Err error
+}
+
+// Error gives the code and the sentence.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is an Error with the same code, so errors.Is(err, &Error{Code: …}) works.
+func (e *Error) Is(target error) bool {
+	t := new(Error)
+	return errors.As(target, &t) && t.Code == e.Code && t.Message == ""
+}
+
+// Errorf makes an Error with a formatted sentence.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// AsError finds the Error in err's chain. Anything else becomes a ServiceException that hides the detail and keeps
+// err as its cause for the log.
+func AsError(err error) *Error {
+	e := new(Error)
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeService, Message: "An error occurred and the request cannot be processed.", Err: err}
+}
+
+// CodeOf gives the code in err's chain; empty for nil, ServiceException for foreign errors.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	return AsError(err).Code
+}
+
+// Throttled is the answer to a caller over a limit.
+func Throttled(reason string, retryAfter time.Duration) *Error {
+	return &Error{Code: CodeTooManyRequests, Message: "Rate Exceeded.", Reason: reason, RetryAfter: retryAfter}
+}
