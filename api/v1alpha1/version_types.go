@@ -1,0 +1,44 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// VersionSpec is an immutable snapshot of a function.
+type VersionSpec struct {
+	// FunctionName is the Lambda name of the function.
+	FunctionName string `json:"functionName"`
+	// Version is the version's number, from 1.
+	// +kubebuilder:validation:Minimum=1
+	Version int64 `json:"version"`
+	// Function is the function's configuration and code as they were. Its description is the version's own.
+	Function FunctionSpec `json:"function"`
+	// ProvisionedConcurrency is how many environments are kept initialized for calls that name this version.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ProvisionedConcurrency *int32 `json:"provisionedConcurrency,omitempty"`
+}
+
+// Version is a published version of a Function: its configuration and code, which never change again.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=fnv,categories=lambkin
+// +kubebuilder:printcolumn:name="Function",type=string,JSONPath=`.spec.functionName`
+// +kubebuilder:printcolumn:name="Version",type=integer,JSONPath=`.spec.version`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Version struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   VersionSpec `json:"spec"`
+	Status FunctionStatus      `json:"status,omitempty"`
+}
+
+// VersionList is a list of Versions.
+// +kubebuilder:object:root=true
+type VersionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Version `json:"items"`
+}

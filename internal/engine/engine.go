@@ -1,0 +1,77 @@
+// Package engine is the port between the doors (AWS gateway, CLI) and what stands behind them: one machine or a
+// cluster. An engine keeps the objects of api/v1alpha1, holds uploaded code, runs functions and gives their logs; what
+// an engine must do beyond the comments here is what the suite in enginetest checks.
+//
+// Errors are [lambda.Error] values: ResourceNotFoundException for what is not there, ResourceConflictException for
+// what is there already or is changing, PreconditionFailedException for a stale resourceVersion,
+// InvalidParameterValueException for what does not validate.
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// Objects keeps the objects of one namespace. A write that returned nil is durable. Values passed in and out are
+// never shared with the engine. It is safe for concurrent use.
+type Objects interface {
+	// Get fills obj, whose type says the kind, with the object of that name.
+	Get(ctx context.Context, name string, obj v1alpha1.Object) error
+	// List fills list, whose type says the kind, with all objects that have these labels, in the order of their names.
+	List(ctx context.Context, list runtime.Object, labels map[string]string) error
+	// Create adds obj after defaulting and validating it, and fills in what the engine sets: uid, resourceVersion,
+	// generation, creationTimestamp. Its status is ignored.
+	Create(ctx context.Context, obj v1alpha1.Object) error
+	// Update replaces the object's metadata and spec if resourceVersion is empty or still current; status is kept.
+	// A change of the spec raises the generation.
+	Update(ctx context.Context, obj v1alpha1.Object) error
+	// Delete removes the object and everything that belongs to it. With a resourceVersion set in obj it fails if that
+	// is no longer current.
+	Delete(ctx context.Context, obj v1alpha1.Object) error
+}
+
+// Code holds uploaded archives by their digest until no object names them any more.
+type Code interface {
+	// PutCode stores what r gives, at most limit bytes. More fails with RequestEntityTooLargeException.
+	PutCode(ctx context.Context, r io.Reader, limit int64) (v1alpha1.Blob, error)
+	// OpenCode reads stored bytes back.
+	OpenCode(ctx context.Context, b v1alpha1.Blob) (io.ReadCloser, error)
+}
+
+// LogOptions choose a part of a function's log.
+type LogOptions struct {
+	// Since drops what is older; zero means from the beginning of what is kept.
+	Since time.Time
+	// Tail keeps only the last lines of what is there already; 0 means all.
+	Tail int
+	// Follow goes on until the context ends.
+	Follow bool
+}
+
+// Logs gives functions' logs.
+type Logs interface {
+	// Logs writes the log of a function, all versions and environments together, to w line by line.
+	Logs(ctx context.Context, fn lambda.Name, opts LogOptions, w io.Writer) error
+}
+
+// Async takes events to be processed later.
+type Async interface {
+	// Enqueue accepts an invocation and returns when it is stored so that it survives a crash. It is then run with
+	// the retries, age limit and destinations of the function.
+	Enqueue(ctx context.Context, in *lambda.Invocation) error
+}
+
+// Engine is all of it.
+type Engine interface {
+	Objects
+	Code
+	Logs
+	Async
+	lambda.Invoker
+}
