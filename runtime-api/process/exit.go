@@ -1,0 +1,43 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// Exit says how a program ended.
+type Exit struct {
+	// Code is the exit status, -1 when a signal ended the program.
+	Code int
+	// Signal is the signal that ended the program, or 0.
+	Signal syscall.Signal
+	// OOM is true when the program was killed because it, with its descendants,
+	// exceeded its memory.
+	OOM bool
+}
+
+// String is "" for success, else the words of AWS and package os:
+// "exit status 3", "signal: killed", "signal: segmentation fault".
+func (e Exit) String() string {
+	if e.Signal != 0 {
+		return "signal: " + e.Signal.String()
+	}
+	if e.Code == 0 {
+		return ""
+	}
+	return fmt.Sprintf("exit status %d", e.Code)
+}
+
+// exitOf translates what the kernel reported. A nil state means that somebody
+// else took the status away; the program is gone and counts as killed.
+func exitOf(state *os.ProcessState) Exit {
+	if state == nil {
+		return Exit{Code: -1, Signal: syscall.SIGKILL}
+	}
+	status, _ := state.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return Exit{Code: -1, Signal: status.Signal()}
+	}
+	return Exit{Code: status.ExitStatus()}
+}
