@@ -1,0 +1,121 @@
+package awshttp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Errors of reading a body. Callers turn them into their own API's words.
+var (
+	// ErrBodyTooLarge says that the body is larger than allowed.
+	ErrBodyTooLarge = errors.New("request body too large")
+	// ErrBodyIncomplete says that the body did not arrive whole, or not in time.
+	ErrBodyIncomplete = errors.New("request body incomplete")
+)
+
+const (
+	defaultBodyGrace = 10 * time.Second
+	defaultBodyRate  = 64 << 10
+	// trustedBody is how much memory a mere Content-Length is worth; what is declared beyond it is allocated only once
+	// that much has arrived, so that idle connections cannot reserve memory.
+	trustedBody = 256 << 10
+	// maxDrain is how much of a body that is too large is read and dropped before the refusal, because many clients
+	// send everything before they look for an answer and would see a broken connection instead.
+	maxDrain = 32 << 20
+)
+
+// BodyReader reads request bodies into memory: bounded in size, and in time so that a caller who sends a byte now and
+// then cannot hold a connection. The zero value gives 10 seconds plus one second per 64 KiB. It bounds the body alone;
+// http.Server.ReadHeaderTimeout, set by the owner of the server, bounds the headers.
+type BodyReader struct {
+	// Grace is the time a body may take on top of its size's share.
+	Grace time.Duration
+	// Rate is the slowest bearable transfer in bytes per second.
+	Rate int64
+}
+
+// Read gives the whole body of r. It fails with ErrBodyTooLarge above limit and ErrBodyIncomplete if the body ends
+// early or takes too long.
+func (b BodyReader) Read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	size := r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	conn := http.NewResponseController(w)
+	// Writers without deadlines (tests, wrappers) are read without one.
+	_ = conn.SetReadDeadline(time.Now().Add(b.patience(min(size, limit))))
+	body, err := b.read(r, limit)
+	if err != nil {
+		// The rest of the body stays unread, so the connection cannot serve another request.
+		w.Header()["Connection"] = []string{"close"}
+		return nil, err
+	}
+	_ = conn.SetReadDeadline(time.Time{}) // else the server would take the caller for gone when it passes
+	return body, nil
+}
+
+func (b BodyReader) patience(size int64) time.Duration {
+	grace, rate := b.Grace, b.Rate
+	if grace <= 0 {
+		grace = defaultBodyGrace
+	}
+	if rate <= 0 {
+		rate = defaultBodyRate
+	}
+	return grace + time.Duration(size/rate)*time.Second
+}
+
+func (b BodyReader) read(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		drain(r)
+		return nil, ErrBodyTooLarge
+	}
+	if r.ContentLength < 0 {
+		return readUnsized(r, limit)
+	}
+	return readSized(r.Body, r.ContentLength)
+}
+
+// readSized reads exactly size bytes into one buffer of that size.
+func readSized(r io.Reader, size int64) ([]byte, error) {
+	head := make([]byte, min(size, trustedBody))
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBodyIncomplete, err)
+	}
+	if int64(len(head)) == size {
+		return head, nil
+	}
+	body := make([]byte, size)
+	n := copy(body, head)
+	if _, err := io.ReadFull(r, body[n:]); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBodyIncomplete, err)
+	}
+	return body, nil
+}
+
+// readUnsized reads a body whose length was not declared.
+func readUnsized(r *http.Request, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBodyIncomplete, err)
+	}
+	if int64(len(body)) > limit {
+		drain(r)
+		return nil, ErrBodyTooLarge
+	}
+	return body, nil
+}
+
+// drain drops what the caller still sends, unless it waits for leave to send.
+func drain(r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // whatever ends it, the refusal follows
+}
