@@ -12,10 +12,12 @@ type Weight string
 // AliasSpec is a named pointer to one version, or to two by weight.
 type AliasSpec struct {
 	// FunctionName is the Lambda name of the function.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	FunctionName string `json:"functionName"`
 	// Name is the alias's name: letters, digits, hyphens and underscores, not only digits.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	Name string `json:"name"`
 	// FunctionVersion is the version it points to: a number or $LATEST.
 	FunctionVersion string `json:"functionVersion"`

@@ -26,12 +26,15 @@ const (
 
 // FunctionSpec is a function's configuration: what the Lambda API calls FunctionConfiguration, as far as it is wished for
 // rather than observed.
+// +kubebuilder:validation:XValidation:rule="has(self.code.image) || (has(self.runtime) && has(self.handler))",message="package type Zip needs runtime and handler"
+// +kubebuilder:validation:XValidation:rule="!has(self.code.image) || !(has(self.runtime) || has(self.handler) || has(self.layers))",message="package type Image takes no runtime, handler or layers"
 type FunctionSpec struct {
 	// FunctionName is the name in ARNs and in the AWS API. It defaults to the object's name and differs from it only
 	// where a Lambda name is not a Kubernetes name (upper case, underscores). It cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9-_]+$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	FunctionName string `json:"functionName,omitempty"`
 	// Description is a sentence for people.
 	// +optional
@@ -104,6 +107,7 @@ type FunctionSpec struct {
 }
 
 // Code is where a function's code is. Exactly one member is set.
+// +kubebuilder:validation:XValidation:rule="[has(self.zip), has(self.url), has(self.image)].exists_one(set, set)",message="exactly one of zip, url and image must be set"
 type Code struct {
 	// Zip is an archive that the engine holds, put there by an upload.
 	// +optional
@@ -173,6 +177,7 @@ type Environment struct {
 }
 
 // VariableFrom is one variable whose value is elsewhere. Exactly one reference is set.
+// +kubebuilder:validation:XValidation:rule="has(self.secretKeyRef) != has(self.configMapKeyRef)",message="exactly one of secretKeyRef and configMapKeyRef must be set"
 type VariableFrom struct {
 	// Name of the variable.
 	// +kubebuilder:validation:MinLength=1
@@ -222,6 +227,15 @@ type Concurrency struct {
 // EventFormat is the form in which a plain HTTP request reaches the function.
 // +kubebuilder:validation:Enum="2.0";"1.0";alb;alb-multi-value;raw
 type EventFormat string
+
+// The event formats.
+const (
+	EventFormatV2            EventFormat = "2.0"
+	EventFormatV1            EventFormat = "1.0"
+	EventFormatALB           EventFormat = "alb"
+	EventFormatALBMultiValue EventFormat = "alb-multi-value"
+	EventFormatRaw           EventFormat = "raw"
+)
 
 // InvokeMode says whether HTTP answers are gathered or streamed.
 // +kubebuilder:validation:Enum=BUFFERED;RESPONSE_STREAM
@@ -299,6 +313,12 @@ type Logging struct {
 	// +kubebuilder:validation:MaxLength=512
 	LogGroup string `json:"logGroup,omitempty"`
 }
+
+// The tracing modes of the Lambda API.
+const (
+	TracingModePassThrough = "PassThrough"
+	TracingModeActive      = "Active"
+)
 
 // Tracing chooses whether traces are started here.
 type Tracing struct {

@@ -15,8 +15,10 @@ const (
 )
 
 // FunctionURLConfigSpec gives a function or an alias a URL of its own.
+// +kubebuilder:validation:XValidation:rule="has(self.qualifier) == has(oldSelf.qualifier) && (!has(self.qualifier) || self.qualifier == oldSelf.qualifier)",message="qualifier cannot be changed"
 type FunctionURLConfigSpec struct {
 	// FunctionName is the Lambda name of the function.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	FunctionName string `json:"functionName"`
 	// Qualifier is the alias that the URL is for; $LATEST if empty.
 	// +optional

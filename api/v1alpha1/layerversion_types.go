@@ -5,6 +5,7 @@ import (
 )
 
 // LayerVersionSpec is one immutable version of a layer.
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 type LayerVersionSpec struct {
 	// LayerName is the layer's name.
 	// +kubebuilder:validation:MaxLength=140

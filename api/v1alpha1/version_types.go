@@ -7,11 +7,14 @@ import (
 // VersionSpec is an immutable snapshot of a function.
 type VersionSpec struct {
 	// FunctionName is the Lambda name of the function.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	FunctionName string `json:"functionName"`
 	// Version is the version's number, from 1.
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	Version int64 `json:"version"`
 	// Function is the function's configuration and code as they were. Its description is the version's own.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	Function FunctionSpec `json:"function"`
 	// ProvisionedConcurrency is how many environments are kept initialized for calls that name this version.
 	// +optional
@@ -31,8 +34,8 @@ type Version struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	Spec   VersionSpec `json:"spec"`
-	Status FunctionStatus      `json:"status,omitempty"`
+	Spec   VersionSpec    `json:"spec"`
+	Status FunctionStatus `json:"status,omitempty"`
 }
 
 // VersionList is a list of Versions.

@@ -1,0 +1,16 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MarkReady notes that calls to the alias reach the versions of this generation, and where plain HTTP requests go.
+func (s *AliasStatus) MarkReady(generation int64, url string) {
+	s.ObservedGeneration, s.URL = generation, url
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, Failure{ReasonReady, ""}, generation)
+}
+
+// MarkFailed notes that the alias cannot be followed. The reason is that of the [Failure] in err's chain, InternalError
+// if there is none.
+func (s *AliasStatus) MarkFailed(generation int64, err error) {
+	s.ObservedGeneration = generation
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionFalse, *failureOf(err), generation)
+}

@@ -1,0 +1,82 @@
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Labels that child objects carry so that they can be listed by their parent. [Object.Default] sets them.
+const (
+	// LabelFunction is on every Version, Alias and FunctionURLConfig; its value is [ObjectName] of the function.
+	LabelFunction = Group + "/function"
+	// LabelLayer is on every LayerVersion; its value is [ObjectName] of the layer.
+	LabelLayer = Group + "/layer"
+)
+
+// hashLength is how many hex digits of a name's digest keep two rewritten names apart.
+const hashLength = 8
+
+var notInLabel = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// ObjectName is the name of the object that stands for a Lambda name (of a function, a layer or an alias): the name
+// itself if it is a DNS-1123 label, else its lower-case form with a hash of the original, so that "Orders" and "orders"
+// stay two objects. It is also what the labels hold.
+func ObjectName(lambdaName string) string {
+	if lambdaName == "" || len(validation.IsDNS1123Label(lambdaName)) == 0 {
+		return lambdaName
+	}
+	sum := sha256.Sum256([]byte(lambdaName))
+	hash := hex.EncodeToString(sum[:])[:hashLength]
+	readable := notInLabel.ReplaceAllString(strings.ToLower(lambdaName), "-")
+	readable = strings.TrimLeft(readable, "-")
+	readable = readable[:min(len(readable), validation.DNS1123LabelMaxLength-hashLength-1)]
+	readable = strings.TrimRight(readable, "-")
+	if readable == "" {
+		return hash
+	}
+	return readable + "-" + hash
+}
+
+// VersionObjectName is the name of the Version object of a function's version, such as "orders.7". The dot, which no
+// [ObjectName] holds, keeps the parts apart.
+func VersionObjectName(functionName string, version int64) string {
+	return ObjectName(functionName) + "." + strconv.FormatInt(version, 10)
+}
+
+// AliasObjectName is the name of the Alias object of a function's alias, such as "orders.live". It never is the name
+// of a version, since no alias is a number.
+func AliasObjectName(functionName, alias string) string {
+	return ObjectName(functionName) + "." + ObjectName(alias)
+}
+
+// LayerVersionObjectName is the name of the LayerVersion object of a layer's version, such as "tools.3".
+func LayerVersionObjectName(layerName string, version int64) string {
+	return ObjectName(layerName) + "." + strconv.FormatInt(version, 10)
+}
+
+// FunctionURLObjectName is the name of the FunctionURLConfig object of a function's URL: "orders" for $LATEST, which
+// an empty qualifier also means, and "orders.live" for an alias.
+func FunctionURLObjectName(functionName, qualifier string) string {
+	if qualifier == "" || qualifier == latest {
+		return ObjectName(functionName)
+	}
+	return AliasObjectName(functionName, qualifier)
+}
+
+// setLabel gives an object the label that makes it its parent's child.
+func setLabel(obj Object, key, value string) {
+	labels := obj.GetLabels()
+	if labels[key] == value {
+		return
+	}
+	if labels == nil {
+		labels = make(map[string]string, 1)
+	}
+	labels[key] = value
+	obj.SetLabels(labels)
+}

@@ -1,0 +1,34 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Validate gives every fault of a version and of the snapshot in it.
+func (v *Version) Validate() field.ErrorList {
+	spec := field.NewPath("spec")
+	faults := validateLambdaName(v.Spec.FunctionName, maxFunctionName, spec.Child("functionName"))
+	faults = append(faults, validateVersionNumber(v.Spec.Version, spec.Child("version"))...)
+	faults = validateObjectName(v, VersionObjectName(v.Spec.FunctionName, v.Spec.Version), faults)
+	if v.Spec.Function.FunctionName != v.Spec.FunctionName {
+		faults = append(faults, field.Invalid(spec.Child("function", "functionName"), v.Spec.Function.FunctionName, "must be that of the version"))
+	}
+	faults = append(faults, validateOptional(v.Spec.ProvisionedConcurrency, 0, maxInvocations, spec.Child("provisionedConcurrency"))...)
+	return append(faults, v.Spec.Function.validate(spec.Child("function"))...)
+}
+
+// ValidateUpdate gives every fault, and any change of the spec but of provisionedConcurrency.
+func (v *Version) ValidateUpdate(old Object) field.ErrorList {
+	was, ok := old.(*Version)
+	if !ok {
+		return otherKind(old)
+	}
+	spec := field.NewPath("spec")
+	faults := immutable(v.Spec.FunctionName, was.Spec.FunctionName, spec.Child("functionName"))
+	faults = append(faults, immutable(v.Spec.Version, was.Spec.Version, spec.Child("version"))...)
+	if !equality.Semantic.DeepEqual(v.Spec.Function, was.Spec.Function) {
+		faults = append(faults, field.Forbidden(spec.Child("function"), "cannot be changed; publish a new version"))
+	}
+	return append(faults, v.Validate()...)
+}
