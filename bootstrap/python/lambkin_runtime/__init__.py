@@ -1,0 +1,1 @@
+"""The parts of the Python runtime client; bootstrap.py puts them together."""
