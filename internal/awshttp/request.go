@@ -22,39 +22,30 @@ const (
 
 // operation is what differs between the two operations when their requests are read.
 type operation struct {
-	name  string   // as AWS's size error spells it
-	types []string // X-Amz-Invocation-Type's values; the first is the default
-	enum  string   // the same values as AWS's validation error lists them
+	name  string // as AWS's size error spells it
+	types string // X-Amz-Invocation-Type's values as AWS's validation error lists them
+	event bool   // whether Event is one of them
 }
 
 func invokeOperation() operation {
-	return operation{
-		name:  "InvokeFunction",
-		types: []string{typeRequestResponse, typeEvent, typeDryRun},
-		enum:  "[Event, RequestResponse, DryRun]",
-	}
+	return operation{name: "InvokeFunction", types: "[Event, RequestResponse, DryRun]", event: true}
 }
 
 func streamOperation() operation {
-	return operation{
-		name:  "InvokeWithResponseStream",
-		types: []string{typeRequestResponse, typeDryRun},
-		enum:  "[RequestResponse, DryRun]",
-	}
+	return operation{name: "InvokeWithResponseStream", types: "[RequestResponse, DryRun]"}
 }
 
 // invocationType reads and checks X-Amz-Invocation-Type.
 func (op operation) invocationType(h http.Header) (string, error) {
 	value := first(h, "X-Amz-Invocation-Type")
-	if value == "" {
-		return op.types[0], nil
+	switch {
+	case value == "":
+		return typeRequestResponse, nil
+	case value == typeRequestResponse, value == typeDryRun, value == typeEvent && op.event:
+		return value, nil
+	default:
+		return "", invalidEnum(value, "invocationType", op.types)
 	}
-	for _, t := range op.types {
-		if t == value {
-			return t, nil
-		}
-	}
-	return "", invalidEnum(value, "invocationType", op.enum)
 }
 
 func invalidEnum(value, member, enum string) *lambda.Error {

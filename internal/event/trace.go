@@ -1,8 +1,8 @@
 package event
 
 import (
+	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -101,14 +101,13 @@ func ParseTraceparent(header string) (Trace, bool) {
 // NewTrace begins a trace that nobody records: its root holds now in seconds and 12 bytes from random, its parent 8
 // more. A random source that fails leaves zeros, which is still a valid, if shared, trace.
 func NewTrace(now time.Time, random io.Reader) Trace {
-	var b [20]byte
-	_, _ = io.ReadFull(random, b[:]) // an id without randomness is better than a request without answer
-	var digits [40]byte
-	hex.Encode(digits[:], b[:])
-	return Trace{
-		Root:   fmt.Sprintf("1-%08x-%s", uint32(now.Unix()), digits[:24]), //nolint:gosec // X-Ray's format has 32 bits for the time
-		Parent: string(digits[24:]),
-	}
+	var b [24]byte
+	binary.BigEndian.PutUint32(b[:4], uint32(now.Unix())) //nolint:gosec // X-Ray's format has 32 bits for the time
+	_, _ = io.ReadFull(random, b[4:])                     // an id without randomness is better than a request without answer
+	ids := append(make([]byte, 0, 51), "1-"...)
+	ids = append(hex.AppendEncode(ids, b[:4]), '-')
+	s := string(hex.AppendEncode(ids, b[4:]))
+	return Trace{Root: s[:35], Parent: s[35:]}
 }
 
 // TraceOf is the trace that a request's headers name, as the X-Amzn-Trace-Id that the function shall see. The X-Ray
@@ -139,19 +138,18 @@ func traceIn(h http.Header) (Trace, bool) {
 
 // String is the trace as an X-Amzn-Trace-Id header.
 func (t Trace) String() string {
-	s := "Root=" + t.Root
+	var parent, rest string
 	if t.Parent != "" {
-		s += ";Parent=" + t.Parent
-	}
-	if t.Sampled {
-		s += ";Sampled=1"
-	} else {
-		s += ";Sampled=0"
+		parent = ";Parent="
 	}
 	if t.Rest != "" {
-		s += ";" + t.Rest
+		rest = ";"
 	}
-	return s
+	sampled := ";Sampled=0"
+	if t.Sampled {
+		sampled = ";Sampled=1"
+	}
+	return "Root=" + t.Root + parent + t.Parent + sampled + rest + t.Rest
 }
 
 // Traceparent is the trace as a W3C traceparent header; empty if there is no parent, which W3C requires.
