@@ -1,0 +1,254 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// ErrUnreachable says that no server answered at the endpoint.
+var ErrUnreachable = errors.New("no server answers")
+
+// maxReply bounds what is read of an object or error reply.
+const maxReply = 64 << 20
+
+// New gives the engine behind a server. endpoint is its address, such as http://127.0.0.1:9000. It does not connect yet.
+func New(endpoint string) (engine.Engine, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("endpoint %q is not an address such as http://127.0.0.1:9000", endpoint)
+	}
+	return &client{base: strings.TrimSuffix(u.String(), "/"), http: &http.Client{}}, nil
+}
+
+type client struct {
+	base string
+	http *http.Client
+}
+
+// Get implements [engine.Objects].
+func (c *client) Get(ctx context.Context, name string, obj v1alpha1.Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	return c.exchange(ctx, http.MethodGet, objectPath(res, name), nil, obj)
+}
+
+// List implements [engine.Objects].
+func (c *client) List(ctx context.Context, list runtime.Object, selector map[string]string) error {
+	res, err := resourceOf(list)
+	if err != nil {
+		return err
+	}
+	path := objectsPath + res.plural
+	if len(selector) > 0 {
+		path += "?labelSelector=" + url.QueryEscape(labels.FormatLabels(selector))
+	}
+	return c.exchange(ctx, http.MethodGet, path, nil, list)
+}
+
+// Create implements [engine.Objects].
+func (c *client) Create(ctx context.Context, obj v1alpha1.Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	return c.exchange(ctx, http.MethodPost, objectsPath+res.plural, obj, obj)
+}
+
+// Update implements [engine.Objects].
+func (c *client) Update(ctx context.Context, obj v1alpha1.Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	return c.exchange(ctx, http.MethodPut, objectPath(res, obj.GetName()), obj, obj)
+}
+
+// Delete implements [engine.Objects].
+func (c *client) Delete(ctx context.Context, obj v1alpha1.Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	opts := metav1.DeleteOptions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"}}
+	if v := obj.GetResourceVersion(); v != "" {
+		opts.Preconditions = &metav1.Preconditions{ResourceVersion: &v}
+	}
+	return c.exchange(ctx, http.MethodDelete, objectPath(res, obj.GetName()), opts, nil)
+}
+
+func objectPath(res resource, name string) string {
+	return objectsPath + res.plural + "/" + url.PathEscape(name)
+}
+
+// exchange sends in as JSON and, unless out is nil, fills out with the answer.
+func (c *client) exchange(ctx context.Context, method, path string, in any, out runtime.Object) error {
+	var body io.Reader
+	if in != nil {
+		text, err := marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	res, err := c.send(ctx, method, path, body, nil)
+	if err != nil {
+		return err
+	}
+	defer drop(res)
+	if out == nil {
+		return nil
+	}
+	fresh, err := emptyLike(out)
+	if err != nil {
+		return err
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxReply)).Decode(fresh); err != nil {
+		return fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+	}
+	fill(out, fresh)
+	return nil
+}
+
+// marshal gives an object as JSON with its apiVersion and kind, leaving the caller's object alone.
+func marshal(in any) ([]byte, error) {
+	if obj, ok := in.(runtime.Object); ok {
+		res, err := resourceOf(obj)
+		if err != nil {
+			return nil, err
+		}
+		sent := obj.DeepCopyObject()
+		stamp(sent, res.kind)
+		in = sent
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("write %T as JSON: %w", in, err)
+	}
+	return text, nil
+}
+
+func emptyLike(obj runtime.Object) (runtime.Object, error) {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return nil, err
+	}
+	if _, single := obj.(v1alpha1.Object); single {
+		return res.object(), nil
+	}
+	return res.list(), nil
+}
+
+// send makes a request and turns every answer but 2xx into an error. The caller closes the response's body.
+func (c *client) send(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make request %s %s: %w", method, path, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	res, err := c.http.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err() //nolint:wrapcheck // the caller's own doing
+	}
+	if op := new(url.Error); errors.As(err, &op) {
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, op.Err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if res.StatusCode/100 == 2 {
+		return res, nil
+	}
+	defer drop(res)
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxObject))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+	}
+	return nil, errorOf(res, text)
+}
+
+// drop ends a response so that its connection can be used again.
+func drop(res *http.Response) {
+	_, _ = io.CopyN(io.Discard, res.Body, 4096) // best effort: the next request dials anew otherwise
+	_ = res.Body.Close()
+}
+
+// PutCode implements [engine.Code].
+func (c *client) PutCode(ctx context.Context, r io.Reader, limit int64) (v1alpha1.Blob, error) {
+	var blob v1alpha1.Blob
+	res, err := c.send(ctx, http.MethodPost, codePath+"?limit="+strconv.FormatInt(limit, 10), r,
+		http.Header{"Content-Type": {"application/zip"}})
+	if err != nil {
+		return blob, err
+	}
+	defer drop(res)
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxObject)).Decode(&blob); err != nil {
+		return blob, fmt.Errorf("read the answer to an upload: %w", err)
+	}
+	return blob, nil
+}
+
+// OpenCode implements [engine.Code].
+func (c *client) OpenCode(ctx context.Context, b v1alpha1.Blob) (io.ReadCloser, error) {
+	res, err := c.send(ctx, http.MethodGet, codePath+"/"+url.PathEscape(b.SHA256), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// Logs implements [engine.Logs].
+func (c *client) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOptions, w io.Writer) error {
+	q := url.Values{}
+	if opts.Follow {
+		q.Set("follow", "true")
+	}
+	if !opts.Since.IsZero() {
+		q.Set("since", opts.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if opts.Tail > 0 {
+		q.Set("tail", strconv.Itoa(opts.Tail))
+	}
+	res, err := c.send(ctx, http.MethodGet, logsPath+url.PathEscape(string(fn))+"?"+q.Encode(), nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if _, err := io.Copy(w, res.Body); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() //nolint:wrapcheck // the caller's own doing
+		}
+		return fmt.Errorf("read the log of %q: %w", fn, err)
+	}
+	return nil
+}
+
+func unmarshal(text []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("read %T: %w", v, err)
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+// Package remote carries the engine port over HTTP: [Handler] puts an engine behind a server, [New] is an engine that
+// speaks to such a server. Both ends live here so that they cannot drift apart, and an engine behind Handler and New
+// passes the same suite as the engine itself.
+//
+// Objects follow the REST grammar of Kubernetes, so that its clients and its habits work here too:
+//
+//	GET|POST           /apis/lambkin.dev/v1alpha1/namespaces/default/{plural}
+//	GET|PUT|DELETE     /apis/lambkin.dev/v1alpha1/namespaces/default/{plural}/{name}
+//	POST|GET           /lambkin/v1/code, /lambkin/v1/code/{sha256}
+//	GET                /lambkin/v1/logs/{function}?follow=true&since=RFC3339&tail=N
+//
+// Errors are metav1.Status documents with every fault of a refused object as a cause; the code of the Lambda API rides
+// along in X-Amzn-Errortype, so nothing is lost on the way. Invocations are not part of Handler: the client sends them to
+// the AWS Lambda API of the same endpoint.
+//
+// The server has no passwords on one's own machine, so [Guard] keeps web pages out of it.
+package remote

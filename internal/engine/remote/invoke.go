@@ -1,0 +1,223 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
+
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// Invoke implements [lambda.Invoker] with the Lambda API's Invoke, or InvokeWithResponseStream if in has a Stream.
+func (c *client) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+	header, err := invokeHeader(in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Stream != nil {
+		return c.stream(ctx, in, header)
+	}
+	res, err := c.send(ctx, http.MethodPost, invokePath("/2015-03-31/functions/%s/invocations", in.Function), bytes.NewReader(in.Payload), header)
+	if err != nil {
+		return nil, err
+	}
+	defer drop(res)
+	payload, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %q: %w", in.Function, err)
+	}
+	out := resultOf(res.Header)
+	out.Payload = payload
+	if out.FunctionError != "" {
+		out.ErrorType = errorTypeOf(payload)
+	}
+	return out, nil
+}
+
+// Enqueue implements [engine.Async].
+func (c *client) Enqueue(ctx context.Context, in *lambda.Invocation) error {
+	header, err := invokeHeader(in)
+	if err != nil {
+		return err
+	}
+	header.Set("X-Amz-Invocation-Type", "Event")
+	res, err := c.send(ctx, http.MethodPost, invokePath("/2015-03-31/functions/%s/invocations", in.Function), bytes.NewReader(in.Payload), header)
+	if err != nil {
+		return err
+	}
+	drop(res)
+	return nil
+}
+
+// invokePath puts the function into a path as the caller named it.
+func invokePath(form string, fn lambda.Reference) string {
+	path := fmt.Sprintf(form, url.PathEscape(string(fn.Name)))
+	if fn.Qualifier == "" {
+		return path
+	}
+	return path + "?Qualifier=" + url.QueryEscape(fn.Qualifier)
+}
+
+// invokeHeader says in headers what the Lambda API takes in headers. What it has no place for is refused rather than lost.
+func invokeHeader(in *lambda.Invocation) (http.Header, error) {
+	if in.CognitoIdentity != "" || in.CloudEvent != "" {
+		return nil, lambda.Errorf(lambda.CodeNotImplemented, "the Lambda API has no place for an invocation's identity or CloudEvents attributes")
+	}
+	h := http.Header{}
+	if in.ClientContext != "" {
+		h.Set("X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(in.ClientContext)))
+	}
+	if in.TenantID != "" {
+		h.Set("X-Amz-Tenant-Id", in.TenantID)
+	}
+	if in.Trace != "" {
+		h.Set("X-Amzn-Trace-Id", in.Trace)
+	}
+	if in.LogTail {
+		h.Set("X-Amz-Log-Type", "Tail")
+	}
+	return h, nil
+}
+
+func resultOf(h http.Header) *lambda.Result {
+	tail, err := base64.StdEncoding.DecodeString(h.Get("X-Amz-Log-Result"))
+	if err != nil {
+		tail = nil
+	}
+	return &lambda.Result{
+		RequestID:       h.Get("X-Amzn-Requestid"),
+		ExecutedVersion: h.Get("X-Amz-Executed-Version"),
+		ContentType:     h.Get("Content-Type"),
+		FunctionError:   h.Get("X-Amz-Function-Error"),
+		LogTail:         tail,
+	}
+}
+
+// errorTypeOf reads the type out of an error document; empty if it has none.
+func errorTypeOf(payload []byte) string {
+	var doc struct {
+		ErrorType string `json:"errorType"`
+	}
+	if err := json.Unmarshal(payload, &doc); err != nil {
+		return ""
+	}
+	return doc.ErrorType
+}
+
+// ErrCut says that a streamed answer ended without its last frame.
+var ErrCut = errors.New("the streamed answer was cut off")
+
+func (c *client) stream(ctx context.Context, in *lambda.Invocation, header http.Header) (*lambda.Result, error) {
+	res, err := c.send(ctx, http.MethodPost, invokePath("/2021-11-15/functions/%s/response-streaming-invocations", in.Function),
+		bytes.NewReader(in.Payload), header)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	out := resultOf(res.Header)
+	out.ContentType = ""
+	frames := &frameReader{dec: eventstream.NewDecoder(), body: res.Body, out: in.Stream}
+	for {
+		end, err := frames.next()
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err() //nolint:wrapcheck // the caller's own doing
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stream the answer of %q: %w", in.Function, err)
+		}
+		if end != nil {
+			return end.finish(out)
+		}
+	}
+}
+
+// frameReader passes a streamed answer on, frame by frame.
+type frameReader struct {
+	dec     *eventstream.Decoder
+	body    io.Reader
+	out     lambda.ResponseStream
+	buf     []byte
+	started bool
+}
+
+// next takes one frame. The last one gives a completion.
+func (f *frameReader) next() (*completion, error) {
+	msg, err := f.dec.Decode(f.body, f.buf[:0])
+	if errors.Is(err, io.EOF) {
+		return nil, ErrCut
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCut, err)
+	}
+	f.buf = msg.Payload
+	switch kind := frameKind(msg.Headers); kind {
+	case "PayloadChunk":
+		return nil, f.pass(msg.Payload)
+	case "InvokeComplete":
+		end := new(completion)
+		if err := json.Unmarshal(msg.Payload, end); err != nil {
+			return nil, fmt.Errorf("read the last frame: %w", err)
+		}
+		if end.ErrorCode != "" {
+			return end, nil
+		}
+		return end, f.start()
+	default:
+		return nil, nil // frames of kinds to come are not ours to understand
+	}
+}
+
+func (f *frameReader) start() error {
+	if f.started {
+		return nil
+	}
+	f.started = true
+	return f.out.Start("application/octet-stream") //nolint:wrapcheck // the caller's own writer
+}
+
+func (f *frameReader) pass(p []byte) error {
+	if err := f.start(); err != nil {
+		return err
+	}
+	_, err := f.out.Write(p)
+	return err //nolint:wrapcheck // the caller's own writer
+}
+
+func frameKind(h eventstream.Headers) string {
+	v := h.Get(eventstreamapi.EventTypeHeader)
+	if v == nil {
+		return ""
+	}
+	return v.String()
+}
+
+// completion is the payload of the last frame.
+type completion struct {
+	ErrorCode    string
+	ErrorDetails string
+	LogResult    string
+}
+
+// finish adds to res how the stream ended. A code of the service is an error, anything else a function's failure.
+func (c *completion) finish(res *lambda.Result) (*lambda.Result, error) {
+	if tail, err := base64.StdEncoding.DecodeString(c.LogResult); err == nil {
+		res.LogTail = tail
+	}
+	if c.ErrorCode == "" {
+		return res, nil
+	}
+	if code := lambda.Code(c.ErrorCode); code == lambda.CodeService || code.Status() != http.StatusInternalServerError {
+		return nil, &lambda.Error{Code: code, Message: c.ErrorDetails}
+	}
+	res.FunctionError, res.ErrorType, res.Payload = lambda.Unhandled, c.ErrorCode, []byte(c.ErrorDetails)
+	return res, nil
+}
