@@ -1,0 +1,162 @@
+package v1alpha1
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// seen is what the AWS gateway shows of a status.
+type seen struct {
+	State, StateReason, StateCode    string
+	Update, UpdateReason, UpdateCode string
+}
+
+func see(s *FunctionStatus, generation int64) seen {
+	var v seen
+	v.State, v.StateReason, v.StateCode = s.State()
+	v.Update, v.UpdateReason, v.UpdateCode = s.LastUpdateStatus(generation)
+	return v
+}
+
+func TestFunctionStates(t *testing.T) {
+	const creating = "The function is being created."
+	noLayer := fmt.Errorf("prepare: %w", Failf(ReasonLayerNotFound, "layer version %q does not exist", "x"))
+	cases := map[string]struct {
+		reason     string
+		steps      func(*FunctionStatus)
+		generation int64
+		want       seen
+	}{
+		"New": {
+			reason: "Nobody has looked yet.", generation: 1,
+			steps: func(*FunctionStatus) {},
+			want:  seen{State: "Pending", StateReason: creating, StateCode: "Creating"},
+		},
+		"Creating": {
+			reason: "Being brought up for the first time.", generation: 1,
+			steps: func(s *FunctionStatus) { s.MarkProgressing(1) },
+			want:  seen{State: "Pending", StateReason: creating, StateCode: "Creating"},
+		},
+		"Ready": {
+			reason: "Serving.", generation: 1,
+			steps: func(s *FunctionStatus) { s.MarkProgressing(1); s.MarkReady(1) },
+			want:  seen{State: "Active", Update: "Successful"},
+		},
+		"CreationFailed": {
+			reason: "Never served.", generation: 1,
+			steps: func(s *FunctionStatus) { s.MarkFailed(1, noLayer) },
+			want: seen{
+				"Failed", `layer version "x" does not exist`, "InvalidConfiguration",
+				"Failed", `layer version "x" does not exist`, "InvalidConfiguration",
+			},
+		},
+		"CreationRetried": {
+			reason: "A new spec after a failed creation is one more creation.", generation: 2,
+			steps: func(s *FunctionStatus) { s.MarkFailed(1, noLayer); s.MarkProgressing(2) },
+			want:  seen{State: "Pending", StateReason: creating, StateCode: "Creating"},
+		},
+		"UpdateNotSeen": {
+			reason: "The spec has changed and nobody has looked yet.", generation: 2,
+			steps: func(s *FunctionStatus) { s.MarkReady(1) },
+			want:  seen{State: "Active", Update: "InProgress", UpdateReason: creating, UpdateCode: "Creating"},
+		},
+		"Updating": {
+			reason: "The old code serves while the new one comes up.", generation: 2,
+			steps: func(s *FunctionStatus) { s.MarkReady(1); s.MarkProgressing(2) },
+			want:  seen{State: "Active", Update: "InProgress", UpdateReason: creating, UpdateCode: "Creating"},
+		},
+		"UpdateFailed": {
+			reason: "The old code goes on serving.", generation: 2,
+			steps: func(s *FunctionStatus) { s.MarkReady(1); s.MarkFailed(2, errors.New("disk full")) },
+			want:  seen{State: "Active", Update: "Failed", UpdateReason: "disk full", UpdateCode: "InternalError"},
+		},
+		"UpdateRepaired": {
+			reason: "The next update clears the failure.", generation: 3,
+			steps: func(s *FunctionStatus) { s.MarkReady(1); s.MarkFailed(2, noLayer); s.MarkReady(3) },
+			want:  seen{State: "Active", Update: "Successful"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var s FunctionStatus
+			tc.steps(&s)
+			if diff := cmp.Diff(tc.want, see(&s, tc.generation)); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestMarkReasons(t *testing.T) {
+	var s FunctionStatus
+	check := func(status metav1.ConditionStatus, reason Reason, generation int64) {
+		t.Helper()
+		c := meta.FindStatusCondition(s.Conditions, ConditionReady)
+		if c == nil || c.Status != status || c.Reason != string(reason) || c.ObservedGeneration != generation || s.ObservedGeneration != generation {
+			t.Errorf("got %+v at generation %d, want %s %s %d", c, s.ObservedGeneration, status, reason, generation)
+		}
+	}
+	s.MarkProgressing(1)
+	check(metav1.ConditionUnknown, ReasonCreating, 1)
+	s.MarkReady(1)
+	check(metav1.ConditionTrue, ReasonReady, 1)
+	s.MarkProgressing(2)
+	check(metav1.ConditionUnknown, ReasonUpdating, 2)
+	s.MarkFailed(2, Failf(ReasonInitFailed, "exit status 1"))
+	check(metav1.ConditionFalse, ReasonInitFailed, 2)
+	if active := meta.FindStatusCondition(s.Conditions, ConditionActive); active == nil || active.ObservedGeneration != 1 {
+		t.Errorf("got %+v, want Active latched at generation 1", active)
+	}
+}
+
+func TestEveryFailureHasAnAWSCode(t *testing.T) {
+	// The members of StateReasonCode in the Lambda API that we use.
+	known := map[string]bool{
+		"InvalidZipFileException": true, "InvalidRuntime": true, "InvalidConfiguration": true, "InternalError": true,
+		"FunctionError.RuntimeInitError": true, "FunctionError.InitTimeout": true, "FunctionError.ExtensionInitError": true,
+		"FunctionError.InvalidEntryPoint": true, "ImageAccessDenied": true, "InvalidImage": true,
+	}
+	used := make(map[string]bool)
+	for _, r := range []Reason{
+		ReasonCodeUnavailable, ReasonCodeInvalid, ReasonRuntimeUnavailable, ReasonLayerNotFound, ReasonSecretNotFound,
+		ReasonConfigMapNotFound, ReasonInitFailed, ReasonInitTimeout, ReasonExtensionFailed, ReasonEntrypointInvalid,
+		ReasonImageUnavailable, ReasonImageUnsupported, ReasonConfigurationUnsupported, ReasonInternalError,
+	} {
+		var s FunctionStatus
+		s.MarkFailed(1, Failf(r, "why"))
+		_, _, code := s.State()
+		if !known[code] {
+			t.Errorf("%s: %q is no StateReasonCode", r, code)
+		}
+		used[code] = true
+	}
+	if len(used) != len(known) {
+		t.Errorf("got codes %v, want all of %v", used, known)
+	}
+}
+
+func TestAliasAndURLConditions(t *testing.T) {
+	var alias AliasStatus
+	alias.MarkFailed(1, Failf(ReasonVersionNotFound, "version 9 does not exist"))
+	if c := meta.FindStatusCondition(alias.Conditions, ConditionReady); c == nil || c.Reason != "VersionNotFound" || alias.ObservedGeneration != 1 {
+		t.Errorf("alias: got %+v", alias)
+	}
+	alias.MarkReady(2, "http://x/")
+	if !meta.IsStatusConditionTrue(alias.Conditions, ConditionReady) || alias.URL != "http://x/" || alias.ObservedGeneration != 2 {
+		t.Errorf("alias: got %+v", alias)
+	}
+	var url FunctionURLConfigStatus
+	url.MarkFailed(1, Failf(ReasonAliasNotFound, "alias live does not exist"))
+	if c := meta.FindStatusCondition(url.Conditions, ConditionReady); c == nil || c.Reason != "AliasNotFound" || url.ObservedGeneration != 1 {
+		t.Errorf("url: got %+v", url)
+	}
+	url.MarkReady(2, "http://y/")
+	if !meta.IsStatusConditionTrue(url.Conditions, ConditionReady) || url.URL != "http://y/" || url.ObservedGeneration != 2 {
+		t.Errorf("url: got %+v", url)
+	}
+}
