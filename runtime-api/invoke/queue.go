@@ -198,7 +198,7 @@ func (q *Queue) DropAll() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, t := range q.tasks {
-		t.abandon()
+		t.Abandon()
 	}
 	q.tasks = nil
 }

@@ -85,9 +85,9 @@ func (t *Task) unstart() bool {
 	return true
 }
 
-// abandon ends a task that has not started, because its caller no longer waits. It reports false if the task runs
+// Abandon ends a task that has not started, because its caller no longer waits. It reports false if the task runs
 // already or has ended.
-func (t *Task) abandon() bool {
+func (t *Task) Abandon() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.phase != queued {
@@ -122,8 +122,8 @@ func (t *Task) live() bool {
 	return t.phase == queued
 }
 
-// leave tells the task that its caller has gone: nothing is written to the caller's stream from now on.
-func (t *Task) leave() {
+// Leave tells the task that its caller has gone: nothing is written to the caller's stream from now on.
+func (t *Task) Leave() {
 	t.streaming.Lock()
 	t.left = true
 	t.streaming.Unlock()
