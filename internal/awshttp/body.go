@@ -119,3 +119,31 @@ func drain(r *http.Request) {
 	}
 	_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // whatever ends it, the refusal follows
 }
+
+// WriteBody sends a whole body, status and headers being set. A caller that leaves a large one unread is given up after
+// timeout (30 seconds if zero) plus a second per 64 KiB; small ones need no deadline, as the kernel takes them. Errors
+// are left: a caller that has gone needs no answer.
+func WriteBody(w http.ResponseWriter, body []byte, timeout time.Duration) {
+	if len(body) <= trustedBody {
+		_, _ = w.Write(body)
+		return
+	}
+	conn := http.NewResponseController(w)
+	share := time.Duration(len(body)/defaultBodyRate) * time.Second
+	// Writers without deadlines (tests, wrappers) are written without one.
+	_ = conn.SetWriteDeadline(time.Now().Add(WriteTimeout(timeout) + share))
+	if _, err := w.Write(body); err != nil {
+		return
+	}
+	if err := conn.Flush(); err == nil {
+		_ = conn.SetWriteDeadline(time.Time{}) // the connection may carry further requests
+	}
+}
+
+// WriteTimeout is how long a caller may leave what is written unread: timeout, or 30 seconds if that is zero.
+func WriteTimeout(timeout time.Duration) time.Duration {
+	if timeout > 0 {
+		return timeout
+	}
+	return 30 * time.Second
+}

@@ -122,31 +122,5 @@ func (o *Operations) writeResult(w http.ResponseWriter, res *lambda.Result) {
 		h[headerLogResult] = []string{base64.StdEncoding.EncodeToString(res.LogTail)}
 	}
 	w.WriteHeader(http.StatusOK)
-	o.write(w, res.Payload)
-}
-
-// write sends a whole body. A caller that does not read a large one is given up in time; small ones need no deadline,
-// as the kernel takes them. Errors are left: a caller that has gone needs no answer.
-func (o *Operations) write(w http.ResponseWriter, body []byte) {
-	if len(body) <= trustedBody {
-		_, _ = w.Write(body)
-		return
-	}
-	conn := http.NewResponseController(w)
-	share := time.Duration(len(body)/defaultBodyRate) * time.Second
-	// Writers without deadlines (tests, wrappers) are written without one.
-	_ = conn.SetWriteDeadline(time.Now().Add(o.writeTimeout() + share))
-	if _, err := w.Write(body); err != nil {
-		return
-	}
-	if err := conn.Flush(); err == nil {
-		_ = conn.SetWriteDeadline(time.Time{}) // the connection may carry further requests
-	}
-}
-
-func (o *Operations) writeTimeout() time.Duration {
-	if o.WriteTimeout > 0 {
-		return o.WriteTimeout
-	}
-	return 30 * time.Second
+	WriteBody(w, res.Payload, o.WriteTimeout)
 }

@@ -50,7 +50,7 @@ func (o *Operations) InvokeWithResponseStream(w http.ResponseWriter, r *http.Req
 // stream runs a streamed invocation. Errors before the first byte are ordinary replies; later ones are told in the
 // last frame.
 func (o *Operations) stream(w http.ResponseWriter, r *http.Request, in *lambda.Invocation) {
-	out := &frames{w: w, conn: http.NewResponseController(w), enc: eventstream.NewEncoder(), timeout: o.writeTimeout(), chunk: chunkHeaders()}
+	out := &frames{w: w, conn: http.NewResponseController(w), enc: eventstream.NewEncoder(), timeout: WriteTimeout(o.WriteTimeout), chunk: chunkHeaders()}
 	out.version = staticVersion(in.Function.Qualifier)
 	in.Stream = out
 	res, err := o.Invoker.Invoke(r.Context(), in)
