@@ -35,24 +35,48 @@ type identity struct {
 	start uint64 // in clock ticks since boot
 }
 
-// note remembers who belongs to the program now, while chains of parents are whole.
-func (c *census) note() { c.members() }
-
-// members returns the living members, zombies excluded, in no particular order.
+// members searches all of /proc and returns the living members, zombies
+// excluded, in no particular order.
 func (c *census) members() []stat {
-	all := c.everyone()
+	v := verdicts{census: c, all: c.everyone(), given: make(map[int]bool)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	verdicts := make(map[int]bool, len(all))
+	known := make(map[identity]bool)
 	var found []stat
-	for _, s := range all {
-		if !c.belongs(s, all, verdicts) {
+	for _, s := range v.all {
+		if !v.belongs(s) {
 			continue
 		}
-		if c.known == nil {
-			c.known = make(map[identity]bool)
+		known[s.identity] = true
+		if !s.dead() {
+			found = append(found, s)
 		}
-		c.known[s.identity] = true
+	}
+	c.known = known // the gone are forgotten
+	return found
+}
+
+// family returns the living members that can be found without a search of all
+// of /proc: the descendants of the leader and of every member seen before.
+func (c *census) family() []stat {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	queue := []int{c.leader}
+	for id := range c.known {
+		if s, ok := c.read(id.pid); ok && s.identity == id {
+			queue = append(queue, id.pid)
+		}
+	}
+	seen := make(map[int]bool)
+	var found []stat
+	for ; len(queue) > 0; queue = queue[1:] {
+		s, ok := c.read(queue[0])
+		if !ok || seen[s.pid] {
+			continue
+		}
+		seen[s.pid] = true
+		queue = append(queue, c.children(s.pid)...)
+		c.remember(s.identity)
 		if !s.dead() {
 			found = append(found, s)
 		}
@@ -60,19 +84,62 @@ func (c *census) members() []stat {
 	return found
 }
 
-// belongs decides on one process and keeps the verdict.
-func (c *census) belongs(s stat, all map[int]stat, verdicts map[int]bool) bool {
-	verdict, judged := verdicts[s.pid]
+// remember keeps a member, so that it is still known when its parents are gone.
+func (c *census) remember(id identity) {
+	if c.known == nil {
+		c.known = make(map[identity]bool)
+	}
+	c.known[id] = true
+}
+
+// children returns the processes forked by any thread of a process. It is empty
+// on kernels without CONFIG_PROC_CHILDREN; a search of all of /proc does not need it.
+func (c *census) children(pid int) []int {
+	tasks := filepath.Join(c.proc, strconv.Itoa(pid), "task")
+	threads, err := names(tasks)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, thread := range threads {
+		list, err := os.ReadFile(filepath.Join(tasks, thread, "children"))
+		if err != nil {
+			continue
+		}
+		for _, field := range bytes.Fields(list) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}
+
+// verdicts says of each process in a snapshot whether it is a member.
+type verdicts struct {
+	*census
+	all   map[int]stat
+	given map[int]bool
+}
+
+// belongs decides on one process, with the cheap evidence first. A descendant
+// cannot be older than the leader, which spares most processes the look into
+// their environment.
+func (v *verdicts) belongs(s stat) bool {
+	verdict, judged := v.given[s.pid]
 	if judged {
 		return verdict
 	}
-	verdicts[s.pid] = false // ends the recursion if the snapshot holds a circle
-	verdict = s.pid == c.leader || s.session == c.leader || c.known[s.identity]
-	if parent, ok := all[s.parent]; ok && !verdict {
-		verdict = c.belongs(parent, all, verdicts)
+	if leader, ok := v.all[v.leader]; ok && s.start < leader.start {
+		return false
 	}
-	verdict = verdict || c.marked(s.pid)
-	verdicts[s.pid] = verdict
+	v.given[s.pid] = false // ends the recursion if the snapshot holds a circle
+	verdict = s.pid == v.leader || s.session == v.leader || v.known[s.identity]
+	if parent, ok := v.all[s.parent]; ok && !verdict {
+		verdict = v.belongs(parent)
+	}
+	verdict = verdict || v.marked(s.pid)
+	v.given[s.pid] = verdict
 	return verdict
 }
 
@@ -87,14 +154,12 @@ func (c *census) marked(pid int) bool {
 
 // everyone reads all processes there are.
 func (c *census) everyone() map[int]stat {
-	dir, err := os.Open(c.proc)
+	entries, err := names(c.proc)
 	if err != nil {
 		return nil
 	}
-	defer dir.Close() //nolint:errcheck // read only
-	names, _ := dir.Readdirnames(-1)
-	all := make(map[int]stat, len(names))
-	for _, name := range names {
+	all := make(map[int]stat, len(entries))
+	for _, name := range entries {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
@@ -104,6 +169,16 @@ func (c *census) everyone() map[int]stat {
 		}
 	}
 	return all
+}
+
+// names lists a directory without looking at the entries.
+func names(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return f.Readdirnames(-1)
 }
 
 // read returns what the kernel says about one process, or false when it is gone.
@@ -121,7 +196,7 @@ func (c *census) killAll() {
 	_ = syscall.Kill(-c.leader, syscall.SIGKILL) // the group at once; empty but for the zombie is fine
 	for end := time.Now().Add(sweepLimit); time.Now().Before(end); time.Sleep(sweepPause) {
 		left := c.members()
-		if len(left) == 0 {
+		if len(left) == 0 { // nil also without procfs: then only the group could be killed
 			return
 		}
 		for _, s := range left {

@@ -37,6 +37,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -66,6 +67,15 @@ type Spec struct {
 	// The same writer in both sees the two streams in the order of writing.
 	// A write error discards the rest; the program never notices.
 	Stdout, Stderr io.Writer
+	// Memory limits the program and its descendants together, in bytes; 0 is no
+	// limit. Excess is answered with SIGKILL for all, and [Exit.OOM].
+	Memory int64
+	// Cgroup is a directory from [Delegate]: the kernel then enforces Memory in a
+	// group below it. Empty, or where the group cannot be made, memory is polled.
+	Cgroup string
+	// Sandbox shows the program its own directories; the zero value does nothing.
+	// Path and Dir are then looked up inside.
+	Sandbox Sandbox
 }
 
 // Process is a started program together with all its descendants.
@@ -73,22 +83,33 @@ type Spec struct {
 type Process struct {
 	pid     int
 	members *census
+	memory  *watch
 	done    chan struct{}
 	exit    Exit // written before done is closed
 
 	mu     sync.Mutex
 	reaped bool // the pid may belong to somebody else from now on
+	shot   bool // we sent SIGKILL ourselves
 }
 
 // Start runs the program. When it cannot be executed the error is an
 // [*os.PathError] with the text AWS shows, for example
-// "fork/exec /var/task/bootstrap: exec format error".
+// "fork/exec /var/task/bootstrap: exec format error". When the sandbox cannot be
+// built it is an [ErrSandbox].
 func Start(spec Spec) (*Process, error) {
-	marker := newMarker()
+	if spec.Path == "" {
+		return nil, &os.PathError{Op: "fork/exec", Err: syscall.ENOENT}
+	}
+	return start(spec)
+}
+
+// start is Start, but in a sandbox an empty path runs nothing, see Supports.
+func start(spec Spec) (*Process, error) {
 	p := &Process{
-		members: &census{proc: "/proc", marker: marker},
+		members: &census{proc: procRoot, marker: newMarker()},
 		done:    make(chan struct{}),
 	}
+	p.memory = &watch{members: p.members, exceed: func() { _ = p.Signal(syscall.SIGKILL) }}
 	started := make(chan error)
 	go p.live(spec, started)
 	if err := <-started; err != nil {
@@ -115,31 +136,66 @@ func (p *Process) live(spec Spec, started chan<- error) {
 		started <- err
 		return
 	}
+	starved := starvation()
 	leader, err := p.fork(spec, out)
 	out.start(err == nil)
 	if err != nil {
 		started <- err
 		return
 	}
-	p.pid, p.members.leader = leader.Pid, leader.Pid
 	started <- nil
 
+	var watching sync.WaitGroup
+	exited := make(chan struct{})
+	watching.Go(func() { p.memory.run(exited) })
 	awaitExit(p.pid)
+	close(exited)
+	p.memory.group.kill()
 	p.members.killAll()
-	state := p.reap(leader)
+	watching.Wait() // it may just be looking
+	p.memory.end()
+	p.exit = p.verdict(p.reap(leader), starvation() > starved)
+	p.memory.group.close()
 	out.drain(drainTime)
-	p.exit = exitOf(state)
 	close(p.done)
 }
 
-// fork starts the program as the leader of a session of its own, which dies with this thread.
+// fork starts the program, in a cgroup if it shall have one and can.
 func (p *Process) fork(spec Spec, out *output) (*os.Process, error) {
-	return os.StartProcess(spec.Path, append([]string{spec.Path}, spec.Args...), &os.ProcAttr{
+	if spec.Cgroup != "" {
+		p.memory.group, _ = newCgroup(spec.Cgroup, p.members.marker, spec.Memory) // else memory is polled
+	}
+	leader, err := p.exec(spec, out)
+	if err != nil && p.memory.group != nil {
+		p.memory.group.close() // perhaps it may not fork into the group: then the next try succeeds
+		p.memory.group = nil
+		leader, err = p.exec(spec, out)
+	}
+	if p.memory.group == nil {
+		p.memory.limit = spec.Memory
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.pid, p.members.leader = leader.Pid, leader.Pid
+	return leader, nil
+}
+
+// exec forks and executes the leader of a new session, which dies with this thread.
+func (p *Process) exec(spec Spec, out *output) (*os.Process, error) {
+	attr := os.ProcAttr{
 		Dir:   spec.Dir,
-		Env:   append(spec.Env[:len(spec.Env):len(spec.Env)], MarkerVariable+"="+p.members.marker),
+		Env:   append(slices.Clip(spec.Env), MarkerVariable+"="+p.members.marker),
 		Files: out.child[:],
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
-	})
+	}
+	if group := p.memory.group; group != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(group.fd.Fd())
+	}
+	if spec.Sandbox != (Sandbox{}) {
+		return p.confine(spec, attr)
+	}
+	return os.StartProcess(spec.Path, append([]string{spec.Path}, spec.Args...), &attr)
 }
 
 // awaitExit returns when the child has exited and leaves it a zombie: as long as
@@ -165,6 +221,18 @@ func (p *Process) reap(leader *os.Process) *os.ProcessState {
 	return state
 }
 
+// verdict says how the program ended. A SIGKILL that is not ours is taken for the
+// kernel's when it has killed for want of memory in the meantime, in the program's
+// group or, starved, in our own: in a pod that is the container's limit.
+func (p *Process) verdict(state *os.ProcessState, starved bool) Exit {
+	exit := exitOf(state)
+	if exit.Signal != syscall.SIGKILL {
+		return exit
+	}
+	exit.OOM = p.memory.overrun() || (starved && !p.shot)
+	return exit
+}
+
 // Pid is the process id of the program. It is also the id of its group and session.
 func (p *Process) Pid() int { return p.pid }
 
@@ -182,13 +250,19 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	if p.reaped {
 		return os.ErrProcessDone
 	}
+	p.shot = p.shot || sig == syscall.SIGKILL
 	return os.NewSyscallError("kill", unix.Kill(-p.pid, sig))
 }
 
 // Kill ends the program and everything that descends from it, and returns when
 // they are gone: Done is closed by then.
 func (p *Process) Kill() {
-	p.members.note()
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	p.members.members()           // learn who descends from it while chains of parents are whole
 	_ = p.Signal(syscall.SIGKILL) // already gone: nothing to do but wait
 	<-p.done
 }
@@ -201,4 +275,11 @@ func (p *Process) Stop(ctx context.Context) {
 	case <-ctx.Done():
 		p.Kill()
 	}
+}
+
+// PeakMemory returns the most memory the program and its descendants were seen
+// to use together so far, in bytes. It looks anew when the last look is old.
+func (p *Process) PeakMemory() int64 {
+	p.memory.look(watchFast)
+	return p.memory.highest()
 }
