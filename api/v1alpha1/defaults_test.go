@@ -28,7 +28,7 @@ func TestFunctionDefaultKeeps(t *testing.T) {
 		FunctionName: "Orders", PackageType: "Zip", Code: Code{Image: &Image{URI: "x"}}, Architectures: []Architecture{"arm64"},
 		MemorySize: 256, Timeout: 30, EphemeralStorage: &EphemeralStorage{Size: 1024},
 		Tracing: &Tracing{Mode: "Active"}, HTTP: &HTTP{EventFormat: "raw", InvokeMode: "RESPONSE_STREAM"},
-		Concurrency: &Concurrency{EnvironmentsPerPod: 2, PerEnvironment: 3, Reserved: ptr(0)},
+		Concurrency: &Concurrency{EnvironmentsPerPod: 2, PerEnvironment: 3, Reserved: new(int32(0))},
 		Logging:     &Logging{Format: "JSON", LogGroup: "mine", ApplicationLogLevel: "DEBUG", SystemLogLevel: "WARN"},
 		Async:       &Async{},
 	}
@@ -59,7 +59,7 @@ func TestAsyncEffective(t *testing.T) {
 	if none.RetryAttempts() != 2 || none.EventAge() != 6*time.Hour {
 		t.Errorf("nothing given: got %d, %v", none.RetryAttempts(), none.EventAge())
 	}
-	given := &Async{MaximumRetryAttempts: ptr(0), MaximumEventAgeInSeconds: ptr(60)}
+	given := &Async{MaximumRetryAttempts: new(int32(0)), MaximumEventAgeInSeconds: new(int32(60))}
 	if given.RetryAttempts() != 0 || given.EventAge() != time.Minute {
 		t.Errorf("both given: got %d, %v", given.RetryAttempts(), given.EventAge())
 	}

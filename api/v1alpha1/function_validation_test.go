@@ -285,7 +285,7 @@ func TestFunctionValidateMembers(t *testing.T) {
 		},
 		"ProvisionedAboveReserved": {
 			reason: "More could be kept ready than may run.",
-			change: func(s *FunctionSpec) { s.Concurrency.Reserved, s.Concurrency.Provisioned = ptr(1), ptr(2) },
+			change: func(s *FunctionSpec) { s.Concurrency.Reserved, s.Concurrency.Provisioned = new(int32(1)), new(int32(2)) },
 			want:   []fault{{field.ErrorTypeInvalid, "spec.concurrency.provisioned"}},
 		},
 		"HTTP": {
@@ -357,8 +357,6 @@ func TestFunctionValidateMembers(t *testing.T) {
 		})
 	}
 }
-
-func ptr(n int32) *int32 { return &n }
 
 func TestFunctionValidateUpdate(t *testing.T) {
 	old := sampleFunction()

@@ -30,7 +30,7 @@ func TestVersionValidate(t *testing.T) {
 		},
 		"Snapshot": {
 			reason:  "The snapshot is validated where it stands.",
-			version: sampleVersion(func(v *Version) { v.Spec.Function.Timeout = 0; v.Spec.ProvisionedConcurrency = ptr(-1) }),
+			version: sampleVersion(func(v *Version) { v.Spec.Function.Timeout = 0; v.Spec.ProvisionedConcurrency = new(int32(-1)) }),
 			want:    []fault{{field.ErrorTypeInvalid, "spec.provisionedConcurrency"}, {field.ErrorTypeInvalid, "spec.function.timeout"}},
 		},
 	}
@@ -244,7 +244,7 @@ func TestValidateUpdate(t *testing.T) {
 		"VersionProvisioned": {
 			reason: "How much of it is kept ready is not part of what it is.",
 			old:    sampleVersion(),
-			now:    sampleVersion(func(v *Version) { v.Spec.ProvisionedConcurrency = ptr(3) }),
+			now:    sampleVersion(func(v *Version) { v.Spec.ProvisionedConcurrency = new(int32(3)) }),
 		},
 		"VersionIdentity": {
 			reason: "Nor does it become another version of another function.",
