@@ -100,13 +100,25 @@ func parseBinary(h http.Header, body []byte) (CloudEvent, error) {
 	attributes := map[string]string{}
 	for name, values := range h {
 		if key, ok := strings.CutPrefix(name, "Ce-"); ok && len(values) > 0 {
-			attributes[strings.ToLower(key)] = percentDecode(values[0])
+			key = strings.ToLower(key)
+			attributes[key] = headerValue(key, values[0])
 		}
 	}
 	if media := h.Get(contentType); media != "" {
 		attributes["datacontenttype"] = media
 	}
 	return newCloudEvent(attributes, body)
+}
+
+// headerValue is an attribute as its header means it. The binding says that every percent sign is encoded; the widest
+// spread SDK sends them as they are. URIs are where that matters, as their own escapes would be undone: in them, nothing
+// else needs encoding, so a percent sign that is not %25 shows a sender that encodes nothing.
+func headerValue(key, value string) string {
+	isURI := key == "source" || key == "dataschema"
+	if isURI && strings.Count(value, "%") != strings.Count(value, "%25") {
+		return value
+	}
+	return percentDecode(value)
 }
 
 // percentDecode undoes the percent-encoding of header values; what is not encoded properly stays as it is.
