@@ -120,8 +120,8 @@ func (s *Session) Busy() int {
 	return len(s.current)
 }
 
-// Next gives the runtime its next task. It blocks until there is one, the poller is gone (ctx, alive) or the session
-// has ended. A single-concurrency runtime that asks again while it holds a task gets the same task again.
+// Next gives the runtime its next task. It blocks until there is one or the poller is gone (ctx, alive); once the
+// session has ended there is none. A single-concurrency runtime that asks again while it holds a task gets the same task again.
 func (s *Session) Next(ctx context.Context, alive func() bool) (*Task, error) {
 	again, first, err := s.beginNext()
 	if err != nil || again != nil {
@@ -259,7 +259,7 @@ func (s *Session) takeMulti(ctx context.Context, alive func() bool) (*Task, erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-s.ended:
-		return nil, ErrClosed
+		return nil, s.idleUntilGone(ctx, alive)
 	}
 	for {
 		t, err := s.queue.Take(ctx, s.ended, alive)
@@ -277,23 +277,19 @@ func (s *Session) takeMulti(ctx context.Context, alive func() bool) (*Task, erro
 	}
 }
 
-// idleUntilGone keeps a poller waiting for whom there will be no work any more. An answer would only make runtime
-// clients stop with an error.
+// idleUntilGone keeps a poller waiting for whom there will be no work any more, until it hangs up or its connection is
+// closed under it. An answer would only make runtime clients print an error on their way out.
 func (s *Session) idleUntilGone(ctx context.Context, alive func() bool) error {
 	tick := time.NewTicker(livenessInterval)
 	defer tick.Stop()
-	for {
+	for alive() {
 		select {
-		case <-s.ended:
-			return ErrClosed
 		case <-ctx.Done():
-			return ctx.Err()
+			return ErrClosed
 		case <-tick.C:
-			if !alive() {
-				return context.Canceled
-			}
 		}
 	}
+	return ErrClosed
 }
 
 // begin hands t over: its time starts now. It reports false if t's caller has left in the meantime or the session has

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// maxHeaderBytes is above net/http's default because runtimes may send an X-Ray cause of 1 MiB as a header.
+const maxHeaderBytes = 2 << 20
+
+// Serve answers the connections of one environment until ctx ends, and returns when all of them are closed.
+//
+// There are no time limits on these connections: a runtime may wait for its next event for hours, and a process that
+// is slow to send harms nobody but its own invocation, whose time limit holds.
+func (a *API) Serve(ctx context.Context, ln net.Listener) error {
+	rest := &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: ctx.Done()}
+	std := &http.Server{
+		Handler:        a.Handler(),
+		MaxHeaderBytes: maxHeaderBytes,
+		BaseContext:    func(net.Listener) context.Context { return ctx },
+		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a cut connection is no news here
+	}
+	var owned sync.WaitGroup
+	owned.Go(func() { _ = std.Serve(rest) }) // ends with rest
+	open := newConnSet()
+	stop := context.AfterFunc(ctx, func() {
+		_ = ln.Close()
+		_ = std.Close()
+		open.closeAll()
+	})
+	defer stop()
+	err := a.accept(ctx, ln, open, rest, &owned)
+	owned.Wait()
+	return err
+}
+
+func (a *API) accept(ctx context.Context, ln net.Listener, open *connSet, rest *handover, owned *sync.WaitGroup) error {
+	for {
+		conn, err := ln.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !open.add(conn) {
+			return nil
+		}
+		owned.Go(func() {
+			defer open.forget(conn)
+			a.serveConn(ctx, conn, rest)
+		})
+	}
+}
+
+// handover is a listener whose connections are those that the lean loop passes on, with what was read from them.
+type handover struct {
+	addr  net.Addr
+	conns chan net.Conn
+	done  <-chan struct{}
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Close() error   { return nil }
+func (h *handover) Addr() net.Addr { return h.addr }
+
+// take passes a connection on and reports whether it was taken; the lean loop must not touch it any more if it was.
+func (h *handover) take(c net.Conn, read *bufio.Reader) bool {
+	select {
+	case h.conns <- &replayConn{Conn: c, read: read}:
+		return true
+	case <-h.done:
+		return false
+	}
+}
+
+// replayConn gives what was read ahead before the rest.
+type replayConn struct {
+	net.Conn
+	read *bufio.Reader
+}
+
+func (c *replayConn) Read(p []byte) (int, error) { return c.read.Read(p) }
+
+// connSet closes at the end what is still open.
+type connSet struct {
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+}
+
+func newConnSet() *connSet { return &connSet{conns: make(map[net.Conn]struct{})} }
+
+func (s *connSet) add(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.Close()
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *connSet) forget(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *connSet) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.conns {
+		_ = c.Close()
+	}
+}
+
+// errNotLean says that a request is none of those that the lean loop answers.
+var errNotLean = errors.New("not a request of the lean loop")
