@@ -285,8 +285,10 @@ func TestFunctionValidateMembers(t *testing.T) {
 		},
 		"ProvisionedAboveReserved": {
 			reason: "More could be kept ready than may run.",
-			change: func(s *FunctionSpec) { s.Concurrency.Reserved, s.Concurrency.Provisioned = new(int32(1)), new(int32(2)) },
-			want:   []fault{{field.ErrorTypeInvalid, "spec.concurrency.provisioned"}},
+			change: func(s *FunctionSpec) {
+				s.Concurrency.Reserved, s.Concurrency.Provisioned = new(int32(1)), new(int32(2))
+			},
+			want: []fault{{field.ErrorTypeInvalid, "spec.concurrency.provisioned"}},
 		},
 		"HTTP": {
 			reason: "Both members are enumerations.",

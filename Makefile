@@ -1,0 +1,94 @@
+# Lambkin. `make` lists what can be made; CONTRIBUTING.md says when.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Without a home there is no place for Go's caches, so they go beside the code.
+ifeq ($(strip $(HOME)),)
+export GOCACHE ?= $(CURDIR)/.cache/go-build
+export GOPATH ?= $(CURDIR)/.cache/go
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+endif
+
+# VERSION is what `lambkin version` and `runtime-api -version` say.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# FUZZTIME is how long `make fuzz` gives each fuzz target.
+FUZZTIME ?= 5s
+# PACKAGES limits `make test`, `make vet` and `make lint`.
+PACKAGES ?= ./...
+# TESTFLAGS go to `go test`, as in make test TESTFLAGS='-run Alias -v'.
+TESTFLAGS ?=
+
+STATIC := CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+LINT := bin/golangci-lint
+VULN := bin/govulncheck
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build bin/lambkin and bin/runtime-api as static binaries
+	$(STATIC) -o bin/lambkin ./cli
+	$(STATIC) -o bin/runtime-api ./runtime-api
+
+.PHONY: quickstart
+quickstart: build ## Deploy and invoke functions in Go, Node, Python and shell on this machine
+	@test/needs.sh quickstart
+	@test/quickstart.sh
+
+.PHONY: test
+test: ## Run all tests with the race detector; installs what they need if it may
+	@test/needs.sh test
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: check
+check: ## Everything that CI checks: generated files, go.mod, format, lint, vet, tests
+	tools/unchanged.sh $(MAKE) --no-print-directory generate fmt
+	$(MAKE) --no-print-directory tidy lint vet test
+
+.PHONY: generate
+generate: ## Write deep copies, CRDs and tables again
+	go tool -modfile=tools/go.mod controller-gen object crd paths=./api/... output:crd:dir=config/crd
+	go generate ./...
+
+.PHONY: tidy
+tidy: ## Fail if go.mod or go.sum are not tidy
+	go mod tidy -diff
+
+.PHONY: fmt
+fmt: $(LINT) ## Format all Go files
+	$(LINT) fmt
+
+.PHONY: lint
+lint: $(LINT) ## Run the linters of .golangci.yml
+	$(LINT) run $(PACKAGES)
+
+.PHONY: vet
+vet: ## Run go vet
+	go vet $(PACKAGES)
+
+.PHONY: bench
+bench: build ## Print the benchmark table; BENCH holds further flags
+	go run ./bench $(BENCH)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (5s)
+	test/fuzz.sh $(FUZZTIME)
+
+.PHONY: vuln
+vuln: $(VULN) ## Look for known vulnerabilities, if the database can be reached
+	tools/vuln.sh $(VULN)
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .cache
+
+# The linter and the scanner are built once from their pinned modules and again when those change.
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	go build -C tools/lint -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(VULN): tools/vuln/go.mod tools/vuln/go.sum
+	go build -C tools/vuln -o $(CURDIR)/$@ golang.org/x/vuln/cmd/govulncheck

@@ -1,0 +1,126 @@
+package architecture
+
+// imports is the table of who may import whom among our own packages. A package without a row may import nothing of
+// ours; a row without a package, or an entry nobody uses any more, is an error too, so the table is always the truth.
+// Tests may import what they like: they stand outside.
+func imports() map[string][]string {
+	return map[string][]string{
+		// The vocabulary.
+		"api/v1alpha1":    {},
+		"internal/lambda": {},
+		"internal/event":  {},
+
+		// Pieces with one purpose, built on the vocabulary alone.
+		"internal/archive": {"internal/lambda"},
+		"internal/awshttp": {"internal/event", "internal/lambda"},
+
+		// What runs in every pod. Kubernetes objects stop at its door: it knows flags and environment variables.
+		"runtime-api/invoke":    {"internal/lambda"},
+		"runtime-api/process":   {},
+		"runtime-api/extension": {"internal/lambda"},
+		"runtime-api/telemetry": {"internal/lambda"},
+		"runtime-api/server": {
+			"internal/awshttp", "internal/event", "internal/lambda",
+			"runtime-api/extension", "runtime-api/invoke", "runtime-api/telemetry",
+		},
+		"runtime-api/pod": {
+			"internal/event", "internal/lambda",
+			"runtime-api/extension", "runtime-api/invoke", "runtime-api/process", "runtime-api/server", "runtime-api/telemetry",
+		},
+		"runtime-api": {"internal/lambda", "runtime-api/pod"},
+
+		// What goes into images beside the function.
+		"bootstrap":        {"internal/lambda"},
+		"bootstrap/client": {},
+		"bootstrap/gorpc":  {"bootstrap/client"},
+		"bootstrap/stdio":  {"bootstrap/client"},
+
+		// The port that engines fill, and the engines. They never import one another.
+		"internal/engine":             {"api/v1alpha1", "internal/lambda"},
+		"internal/engine/local/blob":  {"internal/lambda"},
+		"internal/engine/local/store": {"api/v1alpha1", "internal/lambda"},
+		"internal/engine/local": {
+			"api/v1alpha1", "bootstrap", "internal/archive", "internal/engine", "internal/engine/local/blob",
+			"internal/engine/local/store", "internal/event", "internal/lambda", "runtime-api/pod",
+		},
+		"internal/engine/remote":        {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
+		"internal/engine/remote/double": {"api/v1alpha1", "internal/engine", "internal/lambda"},
+		"internal/engine/enginetest":    {"api/v1alpha1", "functions", "internal/engine", "internal/lambda"},
+
+		// The doors.
+		"internal/gateway": {
+			"api/v1alpha1", "internal/archive", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda",
+		},
+		"internal/gateway/operations": {},
+
+		// The command line.
+		"cli/terminal": {},
+		"cli/manifest": {"api/v1alpha1"},
+		"cli/source":   {"internal/archive"},
+		"cli/command": {
+			"api/v1alpha1", "bootstrap", "cli/manifest", "cli/source", "cli/terminal", "functions", "internal/engine",
+			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda",
+		},
+		"cli": {"cli/command", "cli/terminal"},
+
+		"functions": {},
+	}
+}
+
+// fence says which of our folders may import a module directly, and why not the others.
+type fence struct {
+	module  string // the beginning of an import path
+	allowed []string
+	why     string
+}
+
+func fences() []fence {
+	return []fence{
+		{"k8s.io/apimachinery", []string{"api", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
+		{"k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
+		{"sigs.k8s.io/yaml", []string{"cli"}, "manifests are files, and files are the command line's"},
+		{"sigs.k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
+		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
+		{"github.com/tektoncd/", []string{"buildtemplates", "controller"}, "only builds need it"},
+		{"github.com/spf13/", []string{"cli/command"}, "verbs live in cli/command"},
+		{"github.com/google/go-containerregistry", []string{"buildtemplates/image"}, "images are made in one place"},
+		{"github.com/fsnotify/fsnotify", []string{"cli"}, "only `lambkin dev` watches files"},
+		{"github.com/gorilla/mux", []string{"internal/gateway", "runtime-api/server"}, "routes belong to the HTTP faces"},
+		{"github.com/prometheus/", []string{"runtime-api"}, "metrics are counted where invocations run"},
+		{"go.opentelemetry.io/", []string{"runtime-api"}, "spans are made where invocations run"},
+		{"go.etcd.io/bbolt", []string{"internal/engine/local"}, "the store is the local engine's own affair"},
+		{"github.com/aws/aws-lambda-go", []string{"bootstrap", "functions"}, "it is the other side of our protocol; only go1.x messages and samples share its types"},
+		{"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream", []string{"internal/awshttp", "internal/engine/remote"}, "event-stream frames are an HTTP matter"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/gateway"}, "signatures are checked at the door"},
+		{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/gateway/operations"}, "the SDK is a client for tests; its model is read by one generator"},
+		{"github.com/aws/", nil, "there is no AWS behind us"},
+		{"github.com/rogpeppe/go-internal", nil, "scripts run in tests only"},
+		{"github.com/google/go-cmp", nil, "comparisons for people run in tests only"},
+	}
+}
+
+// podModules are the modules, direct or not, that may be linked into the binary of every pod, with the reason. A new
+// line here is a decision: each costs start-up time, memory and attack surface in every pod.
+func podModules() map[string]string {
+	return map[string]string{
+		"github.com/gorilla/mux": "HTTP routing",
+		"github.com/google/uuid": "request ids",
+		"golang.org/x/sys":       "process groups, namespaces, limits",
+		"golang.org/x/sync":      "errgroup",
+		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream": "frames of InvokeWithResponseStream",
+		"github.com/aws/smithy-go":                              "of eventstream",
+	}
+}
+
+// folders are the top-level folders that may hold Go code.
+func folders() []string {
+	return []string{
+		"api", "bench", "bootstrap", "buildtemplates", "cli", "controller", "docs", "functions", "internal", "runtime-api",
+		"test", "tools",
+	}
+}
+
+// namesThatSayNothing are package names that end up holding anything.
+func namesThatSayNothing() []string {
+	return []string{"base", "common", "helper", "helpers", "misc", "pkg", "shared", "types", "util", "utils"}
+}
