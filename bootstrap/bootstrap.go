@@ -19,7 +19,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed node/*.mjs python/*.py python/lambkin_runtime/*.py
+//go:embed node/*.mjs python/*.py python/lambkin_runtime/*.py ruby/*.rb ruby/lambkin_runtime/*.rb
 var clients embed.FS
 
 // Extract writes the embedded clients below dir and returns the folder that holds them, for [Host.RuntimeDir].

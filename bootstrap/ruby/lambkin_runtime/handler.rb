@@ -1,0 +1,39 @@
+# frozen_string_literal: true
+
+require_relative 'failure'
+
+module LambkinRuntime
+  # Finds and loads the method that a handler string such as "src/app.Module::Class.process" names.
+  class Handler
+    # Loads the file, with the function's folder on the load path.
+    def self.load(task_root, name)
+      file, receiver, method = split(name)
+      $LOAD_PATH.unshift(task_root) unless $LOAD_PATH.include?(task_root)
+      require File.expand_path(file, task_root)
+      new(receiver ? Object.const_get(receiver) : TOPLEVEL_BINDING.receiver, method, name)
+    end
+
+    # Splits "file.method" and "file.Class.method"; dots in folders do not count.
+    def self.split(name)
+      folder, base = File.split(name)
+      parts = base.split('.', -1)
+      unless [2, 3].include?(parts.size) && parts.none?(&:empty?)
+        raise Failure.new('Runtime.MalformedHandlerName', "Bad handler '#{name}': want file.method or file.Class.method")
+      end
+      [File.join(folder, parts.first), parts.size == 3 ? parts[1] : nil, parts.last.to_sym]
+    end
+
+    def initialize(receiver, method, name)
+      @receiver = receiver
+      @method = method
+      return if receiver.respond_to?(method, true)
+
+      raise Failure.new('Runtime.HandlerNotFound', "Handler '#{name}' is not defined")
+    end
+
+    def call(event, context)
+      # Methods at the top level of a file are private; send reaches them.
+      @receiver.send(@method, event: event, context: context)
+    end
+  end
+end
