@@ -21,7 +21,6 @@ type Bus struct {
 
 	mu     sync.Mutex
 	closed bool // no more subscriptions
-	ended  bool // no more events
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -53,7 +52,7 @@ func (b *Bus) Subscribe(api API, name string, body []byte) error {
 		if list[i].api != api {
 			return api.invalid("extension is subscribed through the " + string(list[i].api) + " API")
 		}
-		close(list[i].stop)
+		list[i].end()
 		list = slices.Delete(list, i, i+1)
 	}
 	s := newSubscriber(name, api, r)
@@ -109,13 +108,11 @@ func (b *Bus) Emit(at time.Time, r Record) {
 // when ctx ends, whichever comes first. Later events are lost.
 func (b *Bus) Shutdown(ctx context.Context) {
 	b.mu.Lock()
-	if !b.ended {
-		b.closed, b.ended = true, true
-		for _, s := range *b.current.Load() {
-			close(s.stop)
-		}
-		b.publish(nil)
+	b.closed = true
+	for _, s := range *b.current.Load() {
+		s.end()
 	}
+	b.publish(nil)
 	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, FlushTimeout)
 	defer cancel()

@@ -124,7 +124,7 @@ func (l *Logger) Follow(pipe *os.File, fromExtension bool) error {
 	}
 	stream := l.stream(fromExtension)
 	defer stream.Close() //nolint:errcheck // it never fails
-	f := &follower{stream: stream, conn: conn, chunk: make([]byte, 16<<10)}
+	f := &follower{stream: stream, pipe: pipe, conn: conn, chunk: make([]byte, 16<<10)}
 	l.mu.Lock()
 	l.followers = append(l.followers, f)
 	l.mu.Unlock()
@@ -149,6 +149,7 @@ func (l *Logger) unfollow(f *follower) {
 // follower reads one pipe; the Logger's lock guards each read together with the logging of what was read.
 type follower struct {
 	stream *Stream
+	pipe   *os.File
 	conn   syscall.RawConn
 	chunk  []byte
 }
@@ -163,16 +164,23 @@ func (f *follower) run() error {
 			end = f.read(int(fd))
 			return end != syscall.EAGAIN //nolint:errorlint // read gives the bare value
 		})
-		if errors.Is(err, os.ErrClosed) || end == io.EOF { //nolint:errorlint // as above
+		switch {
+		case err != nil:
+			return f.unlessClosed(err)
+		case end == io.EOF: //nolint:errorlint // as above
 			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if end != nil {
+		case end != nil:
 			return end
 		}
 	}
+}
+
+// unlessClosed gives nil for a pipe that was closed. A RawConn has no error of its own for that, so ask the file.
+func (f *follower) unlessClosed(err error) error {
+	if _, closed := f.pipe.Read(nil); errors.Is(closed, os.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // drain logs what is in the pipe now. Errors are run's to handle.

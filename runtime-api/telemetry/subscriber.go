@@ -31,8 +31,9 @@ type subscriber struct {
 	framing framing
 	sink    sink
 
-	wake chan struct{} // the buffer is full
-	stop chan struct{} // closed: deliver the rest and end
+	wake   chan struct{} // the buffer is full
+	stop   chan struct{} // closed by end
+	ending sync.Once
 
 	mu      sync.Mutex
 	timer   *time.Timer // runs out when the oldest event has waited long enough
@@ -104,7 +105,10 @@ func (s *subscriber) drop(records, bytes int64, reason string) {
 	s.dropped.Reason = reason
 }
 
-// run delivers until stop is closed and the rest is out, or ctx ends.
+// end lets run deliver the rest and return. It may be called more than once.
+func (s *subscriber) end() { s.ending.Do(func() { close(s.stop) }) }
+
+// run delivers until end is called and the rest is out. When ctx has ended, deliveries fail.
 func (s *subscriber) run(ctx context.Context) {
 	defer s.sink.close()
 	for stopping := false; !stopping; {
