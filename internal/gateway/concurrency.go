@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+)
+
+// minUnreserved is the concurrency that AWS keeps for functions that reserve none.
+const minUnreserved = 100
+
+// concurrency is Concurrency and GetFunctionConcurrencyResponse of the API's model.
+type concurrency struct {
+	ReservedConcurrentExecutions *int32 `json:",omitempty"`
+}
+
+// putFunctionConcurrency does PutFunctionConcurrency.
+func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
+	ref, err := g.unqualified(c)
+	if err != nil {
+		return nil, err
+	}
+	var in concurrency
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	var f faults
+	if in.ReservedConcurrentExecutions == nil {
+		f.missing("reservedConcurrentExecutions")
+	}
+	f.within(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", 0, 1<<30)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	var functions v1alpha1.FunctionList
+	if err := g.engine.List(c.r.Context(), &functions, nil); err != nil {
+		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+	}
+	if rest := g.unreserved(functions.Items, ref.Name); rest-*in.ReservedConcurrentExecutions < minUnreserved {
+		return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+
+			"below its minimum value of [%d].", minUnreserved)
+	}
+	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+		if fn.Spec.Concurrency == nil {
+			fn.Spec.Concurrency = &v1alpha1.Concurrency{}
+		}
+		fn.Spec.Concurrency.Reserved = in.ReservedConcurrentExecutions
+		return nil
+	})
+	return in, err
+}
+
+// getFunctionConcurrency does GetFunctionConcurrency.
+func (g *gateway) getFunctionConcurrency(c *call) (any, error) {
+	ref, err := g.unqualified(c)
+	if err != nil {
+		return nil, err
+	}
+	fn, err := g.function(c.r.Context(), ref)
+	if err != nil {
+		return nil, err
+	}
+	return concurrency{ReservedConcurrentExecutions: reserved(fn)}, nil
+}
+
+// deleteFunctionConcurrency does DeleteFunctionConcurrency.
+func (g *gateway) deleteFunctionConcurrency(c *call) (any, error) {
+	ref, err := g.unqualified(c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+		if fn.Spec.Concurrency != nil {
+			fn.Spec.Concurrency.Reserved = nil
+		}
+		return nil
+	})
+	return nil, err
+}

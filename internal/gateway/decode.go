@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// maxBody bounds the body of a request that carries no code.
+const maxBody = 1 << 20
+
+// decode reads the request's body into in, a pointer to a struct that names every member the operation knows. A
+// member it does not know, or knows and cannot honour, is refused by name.
+func (c *call) decode(in any) error {
+	body, err := c.bodies.Read(c.w, c.r, maxBody)
+	if errors.Is(err, awshttp.ErrBodyTooLarge) {
+		return c.tooLarge(maxBody)
+	}
+	if err != nil {
+		return incomplete(err)
+	}
+	return decodeJSON(body, in)
+}
+
+func (c *call) tooLarge(limit int64) error {
+	return lambda.Errorf(lambda.CodeRequestEntityTooLarge, "Request must be smaller than %d bytes for the %s operation", limit, c.op.name)
+}
+
+func incomplete(err error) error {
+	return &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: "Could not read the request body: it ended early or came too slowly.", Err: err}
+}
+
+// decodeJSON is decode for a body that is there already.
+func decodeJSON(body []byte, in any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(in); err != nil {
+		return badJSON(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: something follows the JSON object.")
+	}
+	return refuseMembers(in)
+}
+
+// badJSON says what is wrong with a body, without repeating what it holds.
+func badJSON(err error) error {
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return lambda.Errorf(lambda.CodeInvalidParameterValue, "The member %s is not known here, so it would have no effect. "+
+			"Leave it out, or check its spelling.", strings.Trim(name, `"`))
+	}
+	var typed *json.UnmarshalTypeError
+	if errors.As(err, &typed) && typed.Field != "" {
+		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: the member %s cannot be a %s.",
+			typed.Field, typed.Value)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: not a JSON text at byte %d.", syntax.Offset)
+	}
+	return &lambda.Error{
+		Code:    lambda.CodeInvalidRequestContent,
+		Message: "Could not parse request body into json: not a JSON object of this operation.", Err: err,
+	}
+}
+
+// refused is a member that the API has and this gateway cannot honour. It may be given only with a value that says
+// nothing: null, an empty text, list or object, false. The field's tag "why" says what to do instead.
+type refused struct {
+	given bool
+}
+
+// UnmarshalJSON notes whether the value says anything.
+func (m *refused) UnmarshalJSON(b []byte) error {
+	var value any
+	if err := json.Unmarshal(b, &value); err != nil {
+		return fmt.Errorf("cannot read a member: %w", err)
+	}
+	m.given = !empty(value)
+	return nil
+}
+
+// empty reports whether a JSON value says nothing.
+func empty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case bool:
+		return !v
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		for _, member := range v {
+			if !empty(member) {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// refuseMembers fails if a refused member says anything.
+func refuseMembers(in any) error {
+	for _, m := range refusedMembers(reflect.ValueOf(in).Elem(), "") {
+		if m.given {
+			return lambda.Errorf(lambda.CodeInvalidParameterValue, "%s is not supported here: %s.", m.name, m.why)
+		}
+	}
+	return nil
+}
+
+// refusedMember is a refused member with its place and the way out.
+type refusedMember struct {
+	name  string
+	why   string
+	given bool
+}
+
+// refusedMembers gives the refused members of a struct and of the structs in it, in their order.
+func refusedMembers(v reflect.Value, prefix string) []refusedMember {
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	var found []refusedMember
+	for field, value := range v.Fields() {
+		if field.Type == reflect.TypeFor[refused]() {
+			given := value.FieldByName("given").Bool()
+			found = append(found, refusedMember{name: prefix + field.Name, why: field.Tag.Get("why"), given: given})
+			continue
+		}
+		inner := prefix
+		if !field.Anonymous {
+			inner += field.Name + "."
+		}
+		found = append(found, refusedMembers(value, inner)...)
+	}
+	return found
+}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// Config is what a gateway needs besides its engine. Only Identity is required.
+type Config struct {
+	// Identity is the account and region that functions have in ARNs.
+	Identity lambda.Identity
+	// BaseURL is where callers reach the gateway, without a slash at the end, for the URLs in its replies. Empty means
+	// the host that each request names.
+	BaseURL string
+	// URLDomain makes function URLs of the form http://ID.lambda-url.REGION.URLDomain/ instead of BaseURL/_url/ID/.
+	// Both forms are served. It may carry a port.
+	URLDomain string
+	// FrontDoor makes the handler that turns plain HTTP requests into a function's events; without it function URLs
+	// answer that they are not served here.
+	FrontDoor func(URLTarget) http.Handler
+	// Verifier checks who sends a request; nil lets everybody in.
+	Verifier Verifier
+	// Clock gives the time; time.Now if nil.
+	Clock func() time.Time
+	// Log takes what callers must not see; it is dropped if nil.
+	Log *slog.Logger
+	// DownloadKey signs the addresses under which code is downloaded. Gateways that share a load balancer need the same
+	// one; a random one is made if it is empty.
+	DownloadKey []byte
+	// Concurrency is the account's limit of concurrent executions, 1000 if zero. Reserved concurrency is taken from it.
+	Concurrency int32
+	// TempDir is where large uploads wait until they are checked; the system's own if empty.
+	TempDir string
+}
+
+// gateway answers requests. Its state is in the engine but for the index of function URLs, which can be made anew.
+type gateway struct {
+	Config
+
+	engine engine.Engine
+	invoke awshttp.Operations
+	bodies awshttp.BodyReader
+	urls   urlIndex
+}
+
+// New makes the HTTP handler of the Lambda API for an engine.
+func New(e engine.Engine, c Config) http.Handler {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.DownloadKey) == 0 {
+		c.DownloadKey = []byte(rand.Text())
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = defaultConcurrency
+	}
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	g := &gateway{Config: c, engine: e}
+	g.invoke = g.invokeOperations()
+	return g.guard(g.route(g.authenticate(g.router())))
+}
+
+// defaultConcurrency is the limit of concurrent executions of a new AWS account.
+const defaultConcurrency = 1000
+
+// router finds the operation of a request. The operations of the data plane stand first, because routes are tried in
+// turn and theirs carry the load.
+func (g *gateway) router() http.Handler {
+	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	handlers := g.handlers()
+	for _, op := range ordered(operations()) {
+		route := r.NewRoute().Methods(op.method).Path(op.path + "{slash:/?}")
+		if key, value, ok := strings.Cut(op.query, "="); ok {
+			route = route.Queries(key, value)
+		}
+		route.Handler(g.operation(op, handlers[op.name]))
+	}
+	r.NewRoute().Methods(http.MethodGet, http.MethodHead).Path(downloadPath + "{Token}").HandlerFunc(g.download)
+	r.NotFoundHandler = http.HandlerFunc(unknownOperation)
+	r.MethodNotAllowedHandler = http.HandlerFunc(unknownOperation)
+	return r
+}
+
+// unknownOperation answers requests that are no operation of the API.
+func unknownOperation(w http.ResponseWriter, r *http.Request) {
+	awshttp.WriteError(w, lambda.Errorf(lambda.CodeUnknownOperation, "No operation of the Lambda API has this method and path. "+
+		"Check the endpoint: it must end before the date of the path, such as /2015-03-31/functions."))
+}
+
+// route parts requests for function URLs from those for the API.
+func (g *gateway) route(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, prefix := g.urlOf(r); id != "" {
+			g.serveURL(w, r, id, prefix)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// guard gives every reply a request id and turns a panic into the reply of a broken service.
+func (g *gateway) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := awshttp.RequestID(w)
+		out := &watched{ResponseWriter: w}
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause)
+			}
+			g.Log.ErrorContext(r.Context(), "request failed with a panic", "requestId", id, "method", r.Method,
+				"path", r.URL.Path, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			if out.started {
+				panic(http.ErrAbortHandler) // half a reply must not look like a whole one
+			}
+			awshttp.WriteError(w, lambda.Errorf(lambda.CodeService, "An error occurred and the request cannot be processed."))
+		}()
+		next.ServeHTTP(out, r)
+	})
+}
+
+// watched knows whether a reply has begun.
+type watched struct {
+	http.ResponseWriter
+
+	started bool
+}
+
+// WriteHeader begins the reply.
+func (w *watched) WriteHeader(status int) {
+	w.started = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins the reply if it has not begun.
+func (w *watched) Write(p []byte) (int, error) {
+	w.started = true
+	return w.ResponseWriter.Write(p) //nolint:wrapcheck // it stands for the writer
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gorilla/mux"
+
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// reference reads which function a request names, and checks that it is one of ours.
+func (g *gateway) reference(c *call) (lambda.Reference, error) {
+	ref, err := awshttp.ParseTarget(mux.Vars(c.r)["FunctionName"], c.r)
+	if err != nil {
+		return ref, err //nolint:wrapcheck // the sentence is the API's
+	}
+	return ref, g.reachable(ref)
+}
+
+// unqualified is reference for operations on functions alone.
+func (g *gateway) unqualified(c *call) (lambda.Reference, error) {
+	ref, err := g.reference(c)
+	if err == nil && ref.Qualifier != "" && ref.Qualifier != lambda.LatestVersion {
+		err = lambda.Errorf(lambda.CodeInvalidParameterValue, "This operation is permitted on Lambda functions only. "+
+			"Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	ref.Qualifier = ""
+	return ref, err
+}
+
+// reachable refuses functions of another region or account.
+func (g *gateway) reachable(ref lambda.Reference) error {
+	if ref.Region != "" && ref.Region != g.Identity.Region {
+		return lambda.Errorf(lambda.CodeResourceNotFound, "Functions from '%s' are not reachable in this region ('%s')", ref.Region, g.Identity.Region)
+	}
+	if ref.Account != "" && ref.Account != g.Identity.Account {
+		return lambda.Errorf(lambda.CodeAccessDenied, "The account %s has no function here: this is account %s.", ref.Account, g.Identity.Account)
+	}
+	return nil
+}
+
+// arn is the ARN of a function, with a qualifier unless that is empty.
+func (g *gateway) arn(name lambda.Name, qualifier string) string {
+	return lambda.Reference{Name: name, Qualifier: qualifier}.ARN(g.Identity)
+}
+
+// layerARN is the ARN of a layer; with a version above 0 that of the version.
+func (g *gateway) layerARN(name string, version int64) string {
+	arn := fmt.Sprintf("arn:aws:lambda:%s:%s:layer:%s", g.Identity.Region, g.Identity.Account, name)
+	if version > 0 {
+		arn += fmt.Sprintf(":%d", version)
+	}
+	return arn
+}
+
+// functionNotFound is AWS's sentence for a function, version or alias that is not there.
+func (g *gateway) functionNotFound(name lambda.Name, qualifier string) error {
+	return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", g.arn(name, qualifier))
+}
+
+// revisionNamespace makes revision ids differ from other UUIDs made of the same texts.
+var revisionNamespace = uuid.MustParse("6e1a0f0e-51f5-4c3c-9d4b-0b7d7a5c1b1e")
+
+// revision is the RevisionId of an object: it changes whenever the object does.
+func revision(m *metav1.ObjectMeta) string {
+	return uuid.NewSHA1(revisionNamespace, []byte(string(m.UID)+"/"+m.ResourceVersion)).String()
+}
+
+// checkRevision fails if a caller names a revision that is not the object's.
+func checkRevision(given string, m *metav1.ObjectMeta) error {
+	if given == "" || given == revision(m) {
+		return nil
+	}
+	return lambda.Errorf(lambda.CodePreconditionFailed, "The Revision Id provided does not match the latest Revision Id. "+
+		"Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+}
+
+// base is where the caller of r reaches the gateway.
+func (g *gateway) base(r *http.Request) string {
+	if g.BaseURL != "" {
+		return g.BaseURL
+	}
+	scheme := "http"
+	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// isNotFound reports whether an engine says that an object is not there.
+func isNotFound(err error) bool { return lambda.CodeOf(err) == lambda.CodeResourceNotFound }
+
+// isConflict reports whether an engine says that an object exists already.
+func isConflict(err error) bool { return lambda.CodeOf(err) == lambda.CodeResourceConflict }

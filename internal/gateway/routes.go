@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// handlers says how each operation is done. Those that are not in it are refused.
+func (g *gateway) handlers() map[string]handler {
+	const (
+		noPolicies  = "functions have no policies, as AddPermission is refused"
+		onlyLatest  = "Qualifier of a version or alias"
+		onlyRuntime = "X-Amz-Durable-Execution-Name"
+	)
+	return map[string]handler{
+		"Invoke":                   {raw: g.invokeFunction, refuses: onlyRuntime},
+		"InvokeWithResponseStream": {raw: g.invokeStreamed},
+		"InvokeAsync":              {raw: g.invokeAsync},
+
+		"CreateFunction":              {call: g.createFunction, input: createFunctionInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions"},
+		"GetFunction":                 {call: g.getFunction},
+		"GetFunctionConfiguration":    {call: g.getFunctionConfiguration},
+		"UpdateFunctionCode":          {call: g.updateFunctionCode, input: updateFunctionCodeInput{}},
+		"UpdateFunctionConfiguration": {call: g.updateFunctionConfiguration, input: updateFunctionConfigurationInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions"},
+		"ListFunctions":               {call: g.listFunctions},
+		"DeleteFunction":              {call: g.deleteFunction},
+
+		"PublishVersion":         {call: g.publishVersion, input: publishVersionInput{}},
+		"ListVersionsByFunction": {call: g.listVersions},
+
+		"CreateAlias": {call: g.createAlias, input: aliasInput{}},
+		"GetAlias":    {call: g.getAlias},
+		"UpdateAlias": {call: g.updateAlias, input: updateAliasInput{}},
+		"DeleteAlias": {call: g.deleteAlias},
+		"ListAliases": {call: g.listAliases},
+
+		"PublishLayerVersion":  {call: g.publishLayerVersion, input: publishLayerVersionInput{}},
+		"GetLayerVersion":      {call: g.getLayerVersion},
+		"GetLayerVersionByArn": {call: g.getLayerVersionByArn},
+		"DeleteLayerVersion":   {call: g.deleteLayerVersion},
+		"ListLayerVersions":    {call: g.listLayerVersions},
+		"ListLayers":           {call: g.listLayers},
+
+		"TagResource":   {call: g.tagResource, input: tagResourceInput{}, refuses: "Resource of a layer or code signing config"},
+		"UntagResource": {call: g.untagResource, refuses: "Resource of a layer or code signing config"},
+		"ListTags":      {call: g.listTags, refuses: "Resource of a layer or code signing config"},
+
+		"GetAccountSettings":        {call: g.getAccountSettings},
+		"PutFunctionConcurrency":    {call: g.putFunctionConcurrency, input: concurrency{}},
+		"GetFunctionConcurrency":    {call: g.getFunctionConcurrency},
+		"DeleteFunctionConcurrency": {call: g.deleteFunctionConcurrency},
+
+		"CreateFunctionUrlConfig": {call: g.createURLConfig, input: urlInput{}},
+		"GetFunctionUrlConfig":    {call: g.getURLConfig},
+		"UpdateFunctionUrlConfig": {call: g.updateURLConfig, input: urlInput{}},
+		"DeleteFunctionUrlConfig": {call: g.deleteURLConfig},
+		"ListFunctionUrlConfigs":  {call: g.listURLConfigs},
+
+		"PutFunctionEventInvokeConfig":    {call: g.putEventInvokeConfig, input: eventInvokeInput{}, refuses: onlyLatest},
+		"UpdateFunctionEventInvokeConfig": {call: g.updateEventInvokeConfig, input: eventInvokeInput{}, refuses: onlyLatest},
+		"GetFunctionEventInvokeConfig":    {call: g.getEventInvokeConfig},
+		"DeleteFunctionEventInvokeConfig": {call: g.deleteEventInvokeConfig},
+		"ListFunctionEventInvokeConfigs":  {call: g.listEventInvokeConfigs},
+
+		"GetPolicy":                    {call: g.getPolicy, refuses: noPolicies},
+		"GetFunctionCodeSigningConfig": {call: g.getFunctionCodeSigningConfig},
+	}
+}
+
+// refusal is the answer of an operation that is not done here: what is missing, and the way out.
+func refusal(operation string) error {
+	return lambda.Errorf(lambda.CodeNotImplemented, "%s is not implemented here: %s.", operation, wayOut(operation))
+}
+
+// wayOut says what to do instead of a refused operation.
+func wayOut(operation string) string {
+	for _, w := range waysOut() {
+		if strings.Contains(operation, w.part) {
+			return w.text
+		}
+	}
+	return "this service has no such feature"
+}
+
+// waysOut is what to do instead, by a part of the operation's name; the first that fits counts.
+func waysOut() []struct{ part, text string } {
+	return []struct{ part, text string }{
+		{"EventSourceMapping", "connect queues and streams with a trigger of the cluster, or call Invoke from where the events are"},
+		{"LayerVersionP", "layers have no policies, every function here may use every layer"},
+		{"Permission", "there are no policies, whoever reaches this service may call every function"},
+		{"Policy", "there are no policies, whoever reaches this service may call every function"},
+		{"CodeSigning", "code is not checked for signatures"},
+		{"ProvisionedConcurrency", "set concurrency.provisioned in the Function object to keep environments initialized"},
+		{"CapacityProvider", "there are no capacity providers, functions run on this machine or in this cluster"},
+		{"Durable", "durable functions are not supported"},
+		{"Recursion", "recursive calls are not detected"},
+		{"Scaling", "set concurrency in the Function object"},
+		{"RuntimeManagement", "runtimes are those of this installation and change with it"},
+	}
+}
