@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/runtime-api/pod"
+	"github.com/lambkin-dev/lambkin/runtime-api/process"
+	"github.com/lambkin-dev/lambkin/runtime-api/server"
+)
+
+// readHeaderTimeout bounds how long a caller may take to send a request's head.
+const readHeaderTimeout = 10 * time.Second
+
+// run is the command: it serves until ctx ends and then drains.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	s, err := read(args, environ, stderr)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	if os.Getpid() == 1 {
+		if err := process.Reap(context.WithoutCancel(ctx)); err != nil {
+			logger.Warn("orphaned processes will not be reaped", "error", err)
+		}
+	}
+	cfg, err := s.pod(environ)
+	if err != nil {
+		return err
+	}
+	cfg.Output, cfg.Logger = stdout, logger
+	metrics := prometheus.NewRegistry()
+	cfg.Observer = server.NewMetrics(metrics, s.name, s.version)
+	ln, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("open the front door: %w", err)
+	}
+	if s.metricsAddr != "" {
+		stop, err := serveMetrics(s.metricsAddr, metrics)
+		if err != nil {
+			return errors.Join(err, ln.Close())
+		}
+		defer stop()
+	}
+	p := pod.New(cfg)
+	handler, err := s.handlerOf(p)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	front := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // callers that hang up are no news
+	}
+	return serve(ctx, p, front, ln, time.Duration(s.grace))
+}
+
+// pod is what the settings say of the pod.
+func (s *settings) pod(environ []string) (pod.Config, error) {
+	env := environment(environ)
+	root, err := taskRoot(env)
+	if err != nil {
+		return pod.Config{}, err
+	}
+	cfg := pod.Config{
+		Function:            lambda.Name(s.name),
+		Version:             s.version,
+		Identity:            lambda.Identity{Region: s.region, Account: s.account},
+		Runtime:             s.runtime,
+		Handler:             s.handler,
+		Memory:              s.memory,
+		Timeout:             time.Duration(s.timeout),
+		InitTimeout:         time.Duration(s.initTimeout),
+		Env:                 append(environ[:len(environ):len(environ)], "LAMBDA_TASK_ROOT="+root),
+		Extensions:          s.extensions,
+		TmpDir:              s.tmpDir,
+		Min:                 s.environments,
+		Max:                 s.environments,
+		PerEnvironment:      s.concurrency,
+		QueueDepth:          s.queueDepth,
+		LogFormat:           s.logFormat,
+		ApplicationLogLevel: s.logLevel,
+		SystemLogLevel:      s.systemLogLevel,
+		LogGroup:            env("AWS_LAMBDA_LOG_GROUP_NAME"),
+		SnapStart:           env("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+	}
+	if err := s.setCommand(&cfg, root); err != nil {
+		return cfg, err
+	}
+	return cfg, nil
+}
+
+// setCommand takes the command as given, looked up on PATH, or the bootstrap that the runtime's images bring.
+func (s *settings) setCommand(cfg *pod.Config, root string) error {
+	if len(s.command) > 0 {
+		path, err := exec.LookPath(s.command[0])
+		if err != nil {
+			return fmt.Errorf("the runtime's command: %w", err)
+		}
+		cfg.Command = append([]string{path}, s.command[1:]...)
+		return nil
+	}
+	id := s.runtime
+	if id == "" {
+		id = "provided.al2023"
+	}
+	rt, ok := bootstrap.Lookup(id)
+	if !ok {
+		return fmt.Errorf("-runtime is %q, which is not known: give the runtime's command after --", id)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	argv, env, err := rt.Command(bootstrap.Host{TaskRoot: root, OptRoot: "/opt", ImageRuntimeDir: "/var/runtime",
+		Self: self, Handler: s.handler, Environ: cfg.Env})
+	if err != nil {
+		return fmt.Errorf("no runtime to start (give its command after --): %w", err)
+	}
+	cfg.Command, cfg.Dir, cfg.Env = argv, root, append(cfg.Env, env...)
+	return nil
+}
+
+// serve answers on ln until ctx ends. Then it refuses new calls, lets accepted ones end, and ends the processes.
+func serve(ctx context.Context, p *pod.Pod, front *http.Server, ln net.Listener, grace time.Duration) error {
+	p.Start()
+	failed := make(chan error, 1)
+	go func() { failed <- front.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return errors.Join(err, p.Shutdown(ctx))
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- p.Shutdown(drain) }()
+	err := front.Shutdown(drain)
+	if err != nil {
+		_ = front.Close() // the grace is over
+	}
+	return errors.Join(err, <-drained)
+}
+
+// handlerOf is the front door with the probes beside it.
+func (s *settings) handlerOf(p *pod.Pod) (http.Handler, error) {
+	var door http.Handler = server.NewFrontDoor(server.FrontDoorConfig{
+		Invoker:        p,
+		Function:       lambda.Reference{Name: lambda.Name(s.name)},
+		Identity:       lambda.Identity{Region: s.region, Account: s.account},
+		Format:         s.format,
+		Stream:         s.stream,
+		Reply:          s.reply,
+		TrustForwarded: true, // within a cluster only the ingress and queue-proxy reach a pod
+		MaxRequest:     s.maxRequest,
+	})
+	health := server.NewHealth(func() error { return nil }, func() error { return ready(p) })
+	if s.sink != "" {
+		var err error
+		if door, err = newSink(s.sink, door); err != nil {
+			return nil, err
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, server.HealthPrefix) {
+			health.ServeHTTP(w, r)
+			return
+		}
+		door.ServeHTTP(w, r)
+	}), nil
+}
+
+// ready says whether the pod has an environment that has initialized, or why not.
+func ready(p *pod.Pod) error {
+	select {
+	case <-p.Ready():
+		return nil
+	default:
+	}
+	if f := p.InitFailure(); f != nil {
+		return fmt.Errorf("init failed: %s: %s", f.Type, f.Message)
+	}
+	return errors.New("no execution environment has initialized yet")
+}
+
+func serveMetrics(addr string, metrics *prometheus.Registry) (stop func(), err error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("open the metrics port: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
+	go func() { _ = srv.Serve(ln) }() // ends with stop
+	return func() { _ = srv.Close() }, nil
+}
