@@ -27,11 +27,11 @@ const maxExtensionBody = 64 << 10
 // extensionRoutes adds the Extensions API 2020-01-01 to r. An environment whose extensions are switched off does not
 // call it, so that the paths answer 404.
 func extensionRoutes(r *mux.Router, reg *extension.Registry) {
-	const api = "/2020-01-01/extension/"
-	r.Methods(http.MethodPost).Path(api + "register").HandlerFunc(registerExtension(reg))
-	r.Methods(http.MethodGet).Path(api + "event/next").HandlerFunc(nextExtensionEvent(reg))
-	r.Methods(http.MethodPost).Path(api + "init/error").HandlerFunc(extensionError(reg.InitError))
-	r.Methods(http.MethodPost).Path(api + "exit/error").HandlerFunc(extensionError(reg.ExitError))
+	const api = "/2020-01-01/extension/" // paths before methods: mux forgets a wrong method when a later one fits
+	r.Path(api + "register").Methods(http.MethodPost).HandlerFunc(registerExtension(reg))
+	r.Path(api + "event/next").Methods(http.MethodGet).HandlerFunc(nextExtensionEvent(reg))
+	r.Path(api + "init/error").Methods(http.MethodPost).HandlerFunc(extensionError(reg.InitError))
+	r.Path(api + "exit/error").Methods(http.MethodPost).HandlerFunc(extensionError(reg.ExitError))
 }
 
 // registerExtension answers POST /extension/register.

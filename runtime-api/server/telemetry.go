@@ -13,8 +13,8 @@ import (
 
 // telemetryRoutes adds the subscription calls of the Telemetry API 2022-07-01 and the Logs API 2020-08-15 to r.
 func telemetryRoutes(r *mux.Router, bus *telemetry.Bus, reg *extension.Registry) {
-	r.Methods(http.MethodPut).Path("/2022-07-01/telemetry").HandlerFunc(subscribe(telemetry.TelemetryAPI, bus, reg))
-	r.Methods(http.MethodPut).Path("/2020-08-15/logs").HandlerFunc(subscribe(telemetry.LogsAPI, bus, reg))
+	r.Path("/2022-07-01/telemetry").Methods(http.MethodPut).HandlerFunc(subscribe(telemetry.TelemetryAPI, bus, reg))
+	r.Path("/2020-08-15/logs").Methods(http.MethodPut).HandlerFunc(subscribe(telemetry.LogsAPI, bus, reg))
 }
 
 // subscribe answers a subscription request of an extension.
