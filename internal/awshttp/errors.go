@@ -2,7 +2,10 @@ package awshttp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,6 +56,22 @@ func WriteError(w http.ResponseWriter, err error) {
 	h[headerContentLength] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(e.Code.Status())
 	_, _ = w.Write(body) // a caller that has gone needs no answer
+}
+
+// Refuse answers with err as WriteError does, and tells the log what LogError tells it.
+func Refuse(log *slog.Logger, w http.ResponseWriter, err error) {
+	LogError(log, w, err)
+	WriteError(w, err)
+}
+
+// LogError tells the log, which may be nil, the cause of a failure of ours that the caller may not see. What callers do
+// wrong they are told themselves, and one that has gone is no failure.
+func LogError(log *slog.Logger, w http.ResponseWriter, err error) {
+	e := lambda.AsError(err)
+	if log == nil || e.Err == nil || e.Code.Status() < http.StatusInternalServerError || errors.Is(err, context.Canceled) {
+		return
+	}
+	log.Error("request failed", "requestId", RequestID(w), "code", string(e.Code), "error", e.Err)
 }
 
 // retryAfter is d in whole seconds, rounded up, and at least one: zero would invite the caller back at once.

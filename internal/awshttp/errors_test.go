@@ -1,8 +1,12 @@
 package awshttp_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -86,6 +90,33 @@ func TestWriteError(t *testing.T) {
 			if _, err := uuid.Parse(w.Header().Get("x-amzn-RequestId")); err != nil {
 				t.Errorf("x-amzn-RequestId: %v", err)
 			}
+		})
+	}
+}
+
+func TestRefuseTellsTheLog(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   string
+	}{
+		"Internal": {"what the caller may not see goes to the log", errors.New("disk on fire"), "disk on fire"},
+		"Refusal":  {"what the caller sees needs no log", lambda.Errorf(lambda.CodeResourceNotFound, "no such function"), ""},
+		"Caller":   {"what the caller did wrong is told to him alone", &lambda.Error{Code: lambda.CodeInvalidRequestContent, Err: io.ErrUnexpectedEOF}, ""},
+		"HangUp":   {"a caller that hangs up is no failure", fmt.Errorf("queue: %w", context.Canceled), ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			w := httptest.NewRecorder()
+			awshttp.Refuse(slog.New(slog.NewTextHandler(&log, nil)), w, tc.err)
+			if (tc.want == "") != (log.Len() == 0) || !strings.Contains(log.String(), tc.want) {
+				t.Errorf("%s: log = %q, want %q in it", tc.reason, log.String(), tc.want)
+			}
+			if tc.want != "" && (strings.Contains(w.Body.String(), tc.want) || !strings.Contains(log.String(), awshttp.RequestID(w))) {
+				t.Errorf("%s: body %s, log %s", tc.reason, w.Body, log.String())
+			}
+			awshttp.Refuse(nil, httptest.NewRecorder(), tc.err) // without a log it only answers
 		})
 	}
 }

@@ -3,6 +3,7 @@ package awshttp
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -39,6 +40,8 @@ type Operations struct {
 	Body BodyReader
 	// WriteTimeout is how long a caller may leave written bytes unread before it is given up; 30 seconds if zero.
 	WriteTimeout time.Duration
+	// Log is told what callers may not see of a failure; nil tells nobody.
+	Log *slog.Logger
 }
 
 // Invoke answers POST /2015-03-31/functions/{FunctionName}/invocations for the function fn.
@@ -46,12 +49,12 @@ func (o *Operations) Invoke(w http.ResponseWriter, r *http.Request, fn lambda.Re
 	op := invokeOperation()
 	kind, err := op.invocationType(r.Header)
 	if err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	in, err := invocation(w, r, fn)
 	if err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	limit := int64(lambda.MaxRequestPayload)
@@ -59,7 +62,7 @@ func (o *Operations) Invoke(w http.ResponseWriter, r *http.Request, fn lambda.Re
 		limit = lambda.MaxAsyncPayload
 	}
 	if in.Payload, err = o.payload(w, r, op, limit); err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	switch kind {
@@ -76,7 +79,7 @@ func (o *Operations) Invoke(w http.ResponseWriter, r *http.Request, fn lambda.Re
 func (o *Operations) call(w http.ResponseWriter, r *http.Request, in *lambda.Invocation) {
 	res, err := o.Invoker.Invoke(r.Context(), in)
 	if err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	o.writeResult(w, res)
@@ -86,7 +89,7 @@ func (o *Operations) call(w http.ResponseWriter, r *http.Request, in *lambda.Inv
 func (o *Operations) dryRun(w http.ResponseWriter, r *http.Request, fn lambda.Reference) {
 	if o.DryRun != nil {
 		if err := o.DryRun(r.Context(), fn); err != nil {
-			WriteError(w, err)
+			Refuse(o.Log, w, err)
 			return
 		}
 	}
@@ -96,13 +99,13 @@ func (o *Operations) dryRun(w http.ResponseWriter, r *http.Request, fn lambda.Re
 // enqueue hands an asynchronous invocation over.
 func (o *Operations) enqueue(w http.ResponseWriter, r *http.Request, in *lambda.Invocation) {
 	if o.Async == nil {
-		WriteError(w, lambda.Errorf(lambda.CodeNotImplemented, "This endpoint runs functions at once and keeps no queue; "+
+		Refuse(o.Log, w, lambda.Errorf(lambda.CodeNotImplemented, "This endpoint runs functions at once and keeps no queue; "+
 			"send invocations of type Event to the gateway."))
 		return
 	}
 	in.LogTail = false // there is no reply to put it in
 	if err := o.Async.InvokeAsync(r.Context(), in); err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)

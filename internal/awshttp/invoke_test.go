@@ -277,6 +277,13 @@ func TestInvokeTypedErrors(t *testing.T) {
 	if !errors.As(err, &notFound) || notFound.ErrorMessage() != "Function not found: f" {
 		t.Errorf("error = %v, want ResourceNotFoundException with its message", err)
 	}
+
+	big := &awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 2*lambda.MaxRequestPayload)}
+	_, err = client(serve(t, &awshttp.Operations{Invoker: absent})).Invoke(t.Context(), big)
+	var tooLarge *types.RequestTooLargeException
+	if !errors.As(err, &tooLarge) {
+		t.Errorf("error = %v, want RequestTooLargeException and not a broken connection", err)
+	}
 }
 
 func TestDryRun(t *testing.T) {

@@ -28,16 +28,16 @@ func (o *Operations) InvokeWithResponseStream(w http.ResponseWriter, r *http.Req
 	op := streamOperation()
 	kind, err := op.invocationType(r.Header)
 	if err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	in, err := invocation(w, r, fn)
 	if err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	if in.Payload, err = o.payload(w, r, op, lambda.MaxRequestPayload); err != nil {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
 	}
 	if kind == typeDryRun {
@@ -55,8 +55,11 @@ func (o *Operations) stream(w http.ResponseWriter, r *http.Request, in *lambda.I
 	in.Stream = out
 	res, err := o.Invoker.Invoke(r.Context(), in)
 	if err != nil && !out.started {
-		WriteError(w, err)
+		Refuse(o.Log, w, err)
 		return
+	}
+	if err != nil {
+		LogError(o.Log, w, err)
 	}
 	if err == nil && !out.started {
 		out.version = res.ExecutedVersion

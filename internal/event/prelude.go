@@ -28,36 +28,49 @@ func IsPrelude(contentType string) bool {
 
 // Prelude reads the head of a streamed HTTP response: a JSON object with statusCode, headers and cookies, then eight
 // NUL bytes, then the body. The zero value is ready; it serves one stream.
-type Prelude struct{ buf []byte }
+type Prelude struct {
+	buf     []byte
+	scanned int // how much of buf holds no NUL
+}
 
 // Next takes the stream's next bytes. Until the head is complete it returns nil; then the head, without a body, and the
 // bytes of p that already belong to the body. It must not be called again after that, nor after an error, which is
 // always ErrPrelude.
 func (s *Prelude) Next(p []byte) (*Response, []byte, error) {
 	before := len(s.buf)
-	room := MaxPrelude + separatorLen - before
-	s.buf = append(s.buf, p[:min(len(p), room)]...)
-	at := bytes.IndexByte(s.buf[max(0, before-separatorLen):], 0)
-	if at < 0 && len(s.buf) < MaxPrelude+separatorLen {
-		return nil, nil, nil
+	s.buf = append(s.buf, p[:min(len(p), MaxPrelude+separatorLen-before)]...)
+	complete, err := s.scan()
+	if err != nil || !complete {
+		return nil, nil, err
 	}
+	resp, err := parsePrelude(s.buf[:s.scanned])
+	return resp, p[s.scanned+separatorLen-before:], err
+}
+
+// scan looks for the separator, where the text before it ends at s.scanned.
+func (s *Prelude) scan() (complete bool, err error) {
+	full := len(s.buf) == MaxPrelude+separatorLen
+	at := bytes.IndexByte(s.buf[s.scanned:], 0)
 	if at < 0 {
-		return nil, nil, fmt.Errorf("%w: no end within %d bytes", ErrPrelude, MaxPrelude)
+		s.scanned = len(s.buf)
+		return false, tooLong(full)
 	}
-	at += max(0, before-separatorLen)
-	end := at + separatorLen
-	if found := s.buf[at:min(end, len(s.buf))]; len(bytes.Trim(found, "\x00")) > 0 {
-		return nil, nil, fmt.Errorf("%w: a NUL byte inside", ErrPrelude)
+	s.scanned += at
+	nuls := s.buf[s.scanned:min(s.scanned+separatorLen, len(s.buf))]
+	if len(bytes.Trim(nuls, "\x00")) > 0 {
+		return false, fmt.Errorf("%w: a NUL byte inside", ErrPrelude)
 	}
-	if len(s.buf) < end {
-		if len(s.buf) >= MaxPrelude+separatorLen {
-			return nil, nil, fmt.Errorf("%w: no end within %d bytes", ErrPrelude, MaxPrelude)
-		}
-		return nil, nil, nil
+	if len(nuls) < separatorLen {
+		return false, tooLong(full)
 	}
-	resp, err := parsePrelude(s.buf[:at])
-	s.buf = nil
-	return resp, p[end-before:], err
+	return true, nil
+}
+
+func tooLong(full bool) error {
+	if !full {
+		return nil
+	}
+	return fmt.Errorf("%w: no end within %d bytes", ErrPrelude, MaxPrelude)
 }
 
 // parsePrelude reads the JSON of a prelude. A missing status is 200, a missing content type bytes.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -28,6 +29,8 @@ type FrontDoorConfig struct {
 	Stream bool
 	// Reply is how answers to CloudEvents go back; by default not at all.
 	Reply event.Reply
+	// Sink, if not nil, takes the answers to HTTP requests and CloudEvents; callers learn only whether it did.
+	Sink *Sink
 	// CORS, if not nil, answers browsers as a function URL does.
 	CORS *event.CORS
 	// TrustForwarded says that only proxies of ours reach this door, so that X-Forwarded-* headers are true.
@@ -38,6 +41,8 @@ type FrontDoorConfig struct {
 	Body awshttp.BodyReader
 	// WriteTimeout is how long a caller may leave an answer unread; 0 is 30 seconds.
 	WriteTimeout time.Duration
+	// Log is told what callers may not see of a failure; nil tells nobody.
+	Log *slog.Logger
 	// Now is the clock of events; nil is time.Now.
 	Now func() time.Time
 }
@@ -62,12 +67,16 @@ func NewFrontDoor(cfg FrontDoorConfig) *FrontDoor {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Sink != nil {
+		cfg.Stream = false // a sink takes whole answers
+		cfg.Reply = cfg.Sink.reply(cfg.Reply)
+	}
 	if cfg.MaxRequest <= 0 {
 		cfg.MaxRequest = lambda.MaxRequestPayload
 	}
 	d := &FrontDoor{
 		cfg:        cfg,
-		ops:        &awshttp.Operations{Invoker: cfg.Invoker, Body: cfg.Body, WriteTimeout: cfg.WriteTimeout},
+		ops:        &awshttp.Operations{Invoker: cfg.Invoker, Body: cfg.Body, WriteTimeout: cfg.WriteTimeout, Log: cfg.Log},
 		router:     mux.NewRouter().UseEncodedPath().SkipClean(true),
 		invokePath: "/2015-03-31/functions/" + string(cfg.Function.Name) + "/invocations",
 		plain:      lambda.Reference{Partition: "aws", Name: cfg.Function.Name},
@@ -97,7 +106,7 @@ func (d *FrontDoor) operation(serve func(http.ResponseWriter, *http.Request, lam
 			err = d.ours(fn)
 		}
 		if err != nil {
-			awshttp.WriteError(w, err)
+			awshttp.Refuse(d.cfg.Log, w, err)
 			return
 		}
 		serve(w, r, fn)
@@ -130,7 +139,7 @@ func (d *FrontDoor) request(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := d.cfg.Body.Read(w, r, d.cfg.MaxRequest)
 	if err != nil {
-		awshttp.WriteError(w, bodyError(err, d.cfg.MaxRequest))
+		awshttp.Refuse(d.cfg.Log, w, bodyError(err, d.cfg.MaxRequest))
 		return
 	}
 	if enc := event.Detect(r.Header); enc != event.EncodingNone {
@@ -145,6 +154,17 @@ func (d *FrontDoor) invocation(w http.ResponseWriter, r *http.Request) *lambda.I
 	trace := event.TraceOf(r.Header, d.cfg.Now(), rand.Reader)
 	w.Header()[event.TraceHeader] = []string{trace}
 	return &lambda.Invocation{ID: awshttp.RequestID(w), Function: d.cfg.Function, Trace: trace}
+}
+
+// answer sends what a function's answer means to the caller, or to the sink if there is one.
+func (d *FrontDoor) answer(w http.ResponseWriter, r *http.Request, resp event.Response) {
+	if d.cfg.Sink != nil {
+		var err error
+		if resp, err = d.cfg.Sink.deliver(r.Context(), resp); err != nil && d.cfg.Log != nil {
+			d.cfg.Log.Error("answer not delivered", "requestId", awshttp.RequestID(w), "error", err)
+		}
+	}
+	d.write(w, r, resp)
 }
 
 // write sends a response, with CORS headers over the function's own.

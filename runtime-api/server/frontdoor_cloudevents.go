@@ -15,7 +15,7 @@ import (
 func (d *FrontDoor) cloudEvents(w http.ResponseWriter, r *http.Request, enc event.Encoding, body []byte) {
 	events, err := event.ParseCloudEvents(enc, r.Header, body)
 	if err != nil {
-		awshttp.WriteError(w, &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: err.Error(), Err: err})
+		awshttp.Refuse(d.cfg.Log, w, &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: err.Error(), Err: err})
 		return
 	}
 	answers := make([]event.Answer, 0, len(events))
@@ -27,7 +27,7 @@ func (d *FrontDoor) cloudEvents(w http.ResponseWriter, r *http.Request, enc even
 		in.Payload, in.CloudEvent, in.ClientContext = e.Data, e.Context(), e.ClientContext()
 		res, err := d.cfg.Invoker.Invoke(r.Context(), in)
 		if err != nil {
-			awshttp.WriteError(w, err)
+			awshttp.Refuse(d.cfg.Log, w, err)
 			return
 		}
 		if res.FunctionError != "" {
@@ -37,10 +37,10 @@ func (d *FrontDoor) cloudEvents(w http.ResponseWriter, r *http.Request, enc even
 		answers = append(answers, event.Answer{ID: in.ID, Payload: res.Payload})
 	}
 	if enc == event.EncodingBatch {
-		d.write(w, r, d.reply().Batch(answers, d.cfg.Now()))
+		d.answer(w, r, d.reply().Batch(answers, d.cfg.Now()))
 		return
 	}
-	d.write(w, r, d.reply().Response(answers[0].Payload, answers[0].ID, d.cfg.Now()))
+	d.answer(w, r, d.reply().Response(answers[0].Payload, answers[0].ID, d.cfg.Now()))
 }
 
 // reply is the configured reply, by default with the function as its source.

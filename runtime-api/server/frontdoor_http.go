@@ -22,10 +22,10 @@ func (d *FrontDoor) httpRequest(w http.ResponseWriter, r *http.Request, body []b
 	}
 	res, err := d.cfg.Invoker.Invoke(r.Context(), in)
 	if err != nil {
-		awshttp.WriteError(w, err)
+		awshttp.Refuse(d.cfg.Log, w, err)
 		return
 	}
-	d.write(w, r, d.response(res))
+	d.answer(w, r, d.response(res))
 }
 
 // response is what the function's caller gets for how the invocation ended.

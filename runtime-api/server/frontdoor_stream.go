@@ -18,11 +18,14 @@ func (d *FrontDoor) stream(w http.ResponseWriter, r *http.Request, in *lambda.In
 	failed := err != nil || res.FunctionError != ""
 	switch {
 	case out.sent && failed:
+		if err != nil {
+			awshttp.LogError(d.cfg.Log, w, err)
+		}
 		out.cut()
 	case out.sent:
 		_ = out.conn.SetWriteDeadline(time.Time{}) // the connection may carry further requests
 	case err != nil:
-		awshttp.WriteError(w, err)
+		awshttp.Refuse(d.cfg.Log, w, err)
 	case failed:
 		d.write(w, r, d.cfg.Format.Failure(res.ErrorType, res.Payload))
 	case out.prelude != nil: // broken, or the stream ended within it
