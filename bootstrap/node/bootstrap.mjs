@@ -40,7 +40,7 @@ class Runtime {
 
   async #init(env, handlerName) {
     try {
-      await enableLayerImports(env);
+      enableLayerImports(env);
       return await loadHandler(env.LAMBDA_TASK_ROOT ?? process.cwd(), handlerName);
     } catch (error) {
       return this.#die('Init Error', error, EXIT_INIT);

@@ -43,6 +43,7 @@ export class ResponseStream extends Writable {
   #contentType = 'application/octet-stream';
   #prelude;
   #trailers;
+  #ended = false;
 
   /**
    * @param {(contentType: string) => {request: import('node:http').ClientRequest, delivered: Promise<void>}} open
@@ -107,6 +108,9 @@ export class ResponseStream extends Writable {
     const request = this.#request();
     if (request.destroyed || request.writableEnded) return callback();
     if (this.#trailers) request.addTrailers(this.#trailers);
+    // From here on somebody waits: for the platform's answer.
+    this.#ended = true;
+    request.socket?.ref();
     return request.end(callback);
   }
 
@@ -114,7 +118,10 @@ export class ResponseStream extends Writable {
     if (this.#opened) return this.#opened.request;
     this.#opened = this.#open(this.#contentType);
     this.#opened.delivered.catch((error) => this.destroy(error));
-    if (this.#prelude) this.#opened.request.write(this.#prelude);
-    return this.#opened.request;
+    const { request } = this.#opened;
+    // An open response must not keep the event loop alive: that is how a stream that nobody will end is noticed.
+    request.on('socket', (socket) => (this.#ended ? undefined : socket.unref()));
+    if (this.#prelude) request.write(this.#prelude);
+    return request;
   }
 }
