@@ -107,7 +107,7 @@ func (e *Error) Error() string { return e.Type + ": " + e.Message }
 
 // Is reports whether target is an Error of the same type, whatever its message.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // the target of errors.Is, not a wrapped error
+	t, ok := target.(*Error)
 	return ok && t.Type == e.Type
 }
 

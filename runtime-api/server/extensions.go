@@ -67,7 +67,7 @@ func registrationEvents(body io.Reader) ([]string, error) {
 		ConfigurationKeys []string `json:"configurationKeys"`
 	}
 	if err := json.Unmarshal(raw, &request); err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // the API answers with the decoder's own words
 	}
 	if len(request.ConfigurationKeys) > 0 {
 		return nil, errors.New("configurationKeys are deprecated; use environment variables instead")

@@ -17,7 +17,7 @@ type errorReply struct {
 
 // writeStatus answers code with {"status":"OK"}, as the Runtime and Extensions APIs do. It is on the path of every
 // invocation, so nothing is encoded.
-func writeStatus(w http.ResponseWriter, code int) {
+func writeStatus(w http.ResponseWriter, code int) { //nolint:unparam // the status belongs to the call that is answered
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, statusOK) // a failed write means the caller has gone; nobody is left to tell

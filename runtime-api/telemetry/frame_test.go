@@ -43,7 +43,7 @@ func TestFrames(t *testing.T) {
 			t.Errorf("frame %d: got %v %v %.40q, want %v %v %.40q", i, got.Time, got.Level, got.Payload, w.Time, w.Level, w.Payload)
 		}
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: got %v, want io.EOF", err)
 	}
 }

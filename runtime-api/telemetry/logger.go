@@ -28,11 +28,10 @@ type LoggerConfig struct {
 type Logger struct {
 	cfg LoggerConfig
 
-	mu        sync.Mutex
-	buf       []byte // of the next Write
-	tails     map[string]*tail
-	streams   []*Stream
-	followers []*follower
+	mu      sync.Mutex
+	buf     []byte // of the next Write
+	tails   map[string]*tail
+	streams []*Stream
 }
 
 // NewLogger makes a Logger. Events that the Bus itself makes appear in its log.
@@ -178,15 +177,14 @@ func (l *Logger) Finish(r Report) []byte {
 
 // drain brings in what the function has printed until now, so that it comes before what is logged next.
 func (l *Logger) drain() {
-	for _, f := range l.followers {
-		if !f.stream.fromExtension {
+	for _, s := range l.streams {
+		if s.fromExtension {
+			continue
+		}
+		for _, f := range s.followers {
 			f.drain()
 		}
-	}
-	for _, s := range l.streams {
-		if !s.fromExtension {
-			s.end()
-		}
+		s.end()
 	}
 }
 

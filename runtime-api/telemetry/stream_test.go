@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -121,114 +120,6 @@ func TestStreamsAreConcurrent(t *testing.T) {
 	want := map[string]int{"writer": 800, "START": 200, "END": 200, "REPORT": 200}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-// follow starts Follow on a new pipe and gives the end that the process would have.
-func follow(t *testing.T, l *Logger) (*os.File, *os.File) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := followers(l)
-	var run sync.WaitGroup
-	run.Go(func() {
-		if err := l.Follow(r, false); err != nil {
-			t.Errorf("Follow: %v", err)
-		}
-	})
-	for followers(l) == before { // until it listens
-		continue
-	}
-	t.Cleanup(func() { _ = w.Close(); _ = r.Close(); run.Wait() })
-	return r, w
-}
-
-func followers(l *Logger) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.followers)
-}
-
-// A process prints and then answers. However the goroutines run, its lines are between START and END.
-func TestFollowKeepsOrder(t *testing.T) {
-	b := newBus(t)
-	sub := listen(t, b, platform|function)
-	l, out := newLogger(t, LoggerConfig{Bus: b})
-	_, stdout := follow(t, l)
-	_, stderr := follow(t, l)
-	var want strings.Builder
-	for i := range 500 {
-		id := fmt.Sprint("r", i)
-		l.Start(Start{RequestID: id, Version: "1"}, false)
-		write(t, stdout, "out "+id+"\n")
-		write(t, stderr, "err "+id) // no newline
-		l.RuntimeDone(RuntimeDone{RequestID: id, Status: StatusSuccess})
-		l.Finish(Report{RequestID: id, Status: StatusSuccess})
-		fmt.Fprintf(&want, "START RequestId: %s Version: 1\nout %s\nerr %s\nEND RequestId: %s\nREPORT RequestId: %s\tDuration: 0.00 ms\t\n", id, id, id, id, id)
-	}
-	// The two pipes have no order between them, so compare with one order restored.
-	got := out.String()
-	for i := range 500 {
-		got = strings.Replace(got, fmt.Sprintf("err r%d\nout r%d\n", i, i), fmt.Sprintf("out r%d\nerr r%d\n", i, i), 1)
-	}
-	if diff := cmp.Diff(want.String(), got); diff != "" {
-		t.Errorf("-want +got:\n%.2000s", diff)
-	}
-	done := strings.Count(heard(sub), "platform.runtimeDone")
-	if done != 500 {
-		t.Errorf("%d platform.runtimeDone, want 500", done)
-	}
-}
-
-func TestFollowEnds(t *testing.T) {
-	l, out := newLogger(t, LoggerConfig{})
-	r, w := follow(t, l)
-	_, other := follow(t, l)
-	write(t, w, "last words")
-	_ = w.Close()
-	for followers(l) > 1 {
-		continue
-	}
-	if got := out.String(); got != "last words\n" {
-		t.Errorf("got %q", got)
-	}
-	_ = r.Close()
-	_ = other // ended by its reading side, in the cleanup
-}
-
-// A process without end must not hold up an invocation for ever.
-func TestFollowOfEndlessOutput(t *testing.T) {
-	l, _ := newLogger(t, LoggerConfig{})
-	r, w := follow(t, l)
-	var spam sync.WaitGroup
-	spam.Go(func() {
-		line := bytes.Repeat([]byte("spam\n"), 1000)
-		for {
-			if _, err := w.Write(line); err != nil {
-				return
-			}
-		}
-	})
-	for range 20 {
-		l.Start(Start{RequestID: "r"}, false)
-		l.Finish(Report{RequestID: "r", Status: StatusSuccess})
-	}
-	_ = r.Close()
-	_ = w.Close()
-	spam.Wait()
-}
-
-func TestFollowNeedsAPipe(t *testing.T) {
-	f, err := os.CreateTemp(t.TempDir(), "plain")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	l, _ := newLogger(t, LoggerConfig{})
-	if err := l.Follow(f, false); !errors.Is(err, os.ErrNoDeadline) {
-		t.Errorf("got %v; reading a file would block the log", err)
 	}
 }
 
