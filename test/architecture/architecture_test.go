@@ -47,7 +47,7 @@ func packages(t *testing.T) []pkg {
 		ImportPath string
 	}
 	var all []pkg
-	d := json.NewDecoder(bytes.NewReader(goList(t, "-json=ImportPath,Doc,Imports,GoFiles", "./...")))
+	d := json.NewDecoder(bytes.NewReader(goList(t, "-e", "-json=ImportPath,Doc,Imports,GoFiles", "./...")))
 	for {
 		var l listed
 		err := d.Decode(&l)
@@ -79,7 +79,7 @@ func TestPackages(t *testing.T) {
 }
 
 func TestPodModules(t *testing.T) {
-	text := string(goList(t, "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./runtime-api/..."))
+	text := string(goList(t, "-e", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./runtime-api/..."))
 	linked := slices.Compact(slices.Sorted(strings.FieldsSeq(text)))
 	report(t, checkPodModules(linked, podModules()))
 }

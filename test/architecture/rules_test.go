@@ -24,44 +24,52 @@ func imports() map[string][]string {
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/telemetry",
 		},
 		"runtime-api/pod": {
-			"internal/event", "internal/lambda",
+			"internal/lambda",
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/process", "runtime-api/server", "runtime-api/telemetry",
 		},
-		"runtime-api": {"internal/lambda", "runtime-api/pod"},
+		"runtime-api": {
+			"bootstrap", "internal/event", "internal/lambda",
+			"runtime-api/pod", "runtime-api/process", "runtime-api/server",
+		},
 
-		// What goes into images beside the function.
-		"bootstrap":        {"internal/lambda"},
-		"bootstrap/client": {},
-		"bootstrap/gorpc":  {"bootstrap/client"},
-		"bootstrap/stdio":  {"bootstrap/client"},
+		// What goes into images beside the function. The suite is for tests alone, so nobody may import it.
+		"bootstrap":              {},
+		"bootstrap/client":       {"internal/lambda"},
+		"bootstrap/gorpc":        {"bootstrap/client"},
+		"bootstrap/stdio":        {"bootstrap/client", "internal/lambda"},
+		"bootstrap/protocoltest": {"internal/lambda"},
 
 		// The port that engines fill, and the engines. They never import one another.
-		"internal/engine":             {"api/v1alpha1", "internal/lambda"},
-		"internal/engine/local/blob":  {"internal/lambda"},
-		"internal/engine/local/store": {"api/v1alpha1", "internal/lambda"},
+		"internal/engine":               {"api/v1alpha1", "internal/lambda"},
+		"internal/engine/local/blob":    {"internal/lambda"},
+		"internal/engine/local/logbook": {"internal/lambda"},
+		"internal/engine/local/queue":   {"internal/lambda"},
+		"internal/engine/local/store":   {"api/v1alpha1", "internal/lambda"},
 		"internal/engine/local": {
 			"api/v1alpha1", "bootstrap", "internal/archive", "internal/engine", "internal/engine/local/blob",
-			"internal/engine/local/store", "internal/event", "internal/lambda", "runtime-api/pod",
+			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store", "internal/event",
+			"internal/lambda", "runtime-api/pod", "runtime-api/process",
 		},
-		"internal/engine/remote":        {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
-		"internal/engine/remote/double": {"api/v1alpha1", "internal/engine", "internal/lambda"},
-		"internal/engine/enginetest":    {"api/v1alpha1", "functions", "internal/engine", "internal/lambda"},
+		"internal/engine/remote": {"api/v1alpha1", "internal/engine", "internal/lambda"},
+		// For tests alone, so nobody may import them.
+		"internal/engine/remote/double": {
+			"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/engine/remote", "internal/lambda",
+		},
+		"internal/engine/enginetest": {"api/v1alpha1", "functions", "internal/engine", "internal/lambda"},
 
-		// The doors.
-		"internal/gateway": {
-			"api/v1alpha1", "internal/archive", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda",
-		},
+		// The door for AWS's tools.
+		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda"},
 		"internal/gateway/operations": {},
 
 		// The command line.
 		"cli/terminal": {},
-		"cli/manifest": {"api/v1alpha1"},
-		"cli/source":   {"internal/archive"},
+		"cli/manifest": {"api/v1alpha1", "cli/source"},
+		"cli/source":   {"api/v1alpha1", "internal/lambda"},
 		"cli/command": {
 			"api/v1alpha1", "bootstrap", "cli/manifest", "cli/source", "cli/terminal", "functions", "internal/engine",
 			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda",
 		},
-		"cli": {"cli/command", "cli/terminal"},
+		"cli": {"cli/command"},
 
 		"functions": {},
 	}
@@ -106,9 +114,16 @@ func podModules() map[string]string {
 		"github.com/gorilla/mux": "HTTP routing",
 		"github.com/google/uuid": "request ids",
 		"golang.org/x/sys":       "process groups, namespaces, limits",
-		"golang.org/x/sync":      "errgroup",
 		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream": "frames of InvokeWithResponseStream",
 		"github.com/aws/smithy-go":                              "of eventstream",
+		"github.com/prometheus/client_golang":                   "metrics in the form every cluster reads",
+		"github.com/beorn7/perks":                               "of client_golang",
+		"github.com/cespare/xxhash/v2":                          "of client_golang",
+		"github.com/munnerz/goautoneg":                          "of client_golang",
+		"github.com/prometheus/client_model":                    "of client_golang",
+		"github.com/prometheus/common":                          "of client_golang",
+		"github.com/prometheus/procfs":                          "of client_golang",
+		"google.golang.org/protobuf":                            "of client_golang",
 	}
 }
 
