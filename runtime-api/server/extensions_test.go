@@ -338,3 +338,29 @@ func TestRawExtension(t *testing.T) {
 		t.Errorf("event/next: %d %v", code, body)
 	}
 }
+
+// Whatever a registration says, it is taken or refused; a refusal has a reason.
+func FuzzRegistration(f *testing.F) {
+	f.Add("ext", `{"events":["INVOKE","SHUTDOWN"]}`, "accountId")
+	f.Add("inside", `{"events":null}`, "")
+	f.Add("", `{"configurationKeys":["x"],"events":[1]}`, "a,,accountId ,")
+	f.Fuzz(func(t *testing.T, name, body, features string) {
+		reg := extension.NewRegistry(extension.Info{FunctionName: "hello"}, []string{"ext"})
+		r := mux.NewRouter()
+		extensionRoutes(r, reg)
+		req := httptest.NewRequest(http.MethodPost, "/2020-01-01/extension/register", strings.NewReader(body))
+		req.Header.Set("Lambda-Extension-Name", name)
+		req.Header.Set("Lambda-Extension-Accept-Feature", features)
+		rec := httptest.NewRecorder()
+		r.ServeHTTP(rec, req)
+		var got struct{ ErrorType, ErrorMessage, FunctionName string }
+		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%d %q: %v", rec.Code, rec.Body, err)
+		}
+		taken := rec.Code == http.StatusOK && got.FunctionName == "hello" && rec.Header().Get("Lambda-Extension-Identifier") != ""
+		refused := rec.Code == http.StatusForbidden && got.ErrorType != "" && got.ErrorMessage != ""
+		if !taken && !refused {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	})
+}

@@ -93,7 +93,7 @@ func appendReport(dst []byte, r Report) []byte {
 	if m.InitDuration > 0 {
 		dst = append(appendMillis(append(dst, "Init Duration: "...), time.Duration(m.InitDuration)), '\t')
 	}
-	if r.Status != StatusSuccess {
+	if r.Status != StatusSuccess && r.Status != "" {
 		dst = appendStatus(dst, r.Status, r.ErrorType)
 	}
 	return append(appendXRay(dst, r.Tracing), '\n')
