@@ -82,7 +82,8 @@ type Queue struct {
 	index index
 	wake  chan struct{} // gets one when there may be something to do
 
-	stop context.CancelFunc
+	stop context.CancelFunc // of dispatch
+	cut  context.CancelFunc // of the handlers
 	done sync.WaitGroup
 }
 
@@ -98,9 +99,10 @@ func Open(db *bolt.DB, cfg Config, handle Handler) (*Queue, error) {
 	if err := q.disk.open(q.index.add); err != nil {
 		return nil, fmt.Errorf("cannot open the queue of events: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	q.stop = stop
-	q.done.Go(func() { q.dispatch(ctx) })
+	work, cut := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(work)
+	q.stop, q.cut = stop, cut
+	q.done.Go(func() { q.dispatch(ctx, work) })
 	return q, nil
 }
 
@@ -138,11 +140,13 @@ func (q *Queue) Len() int {
 	return q.index.items
 }
 
-// Close ends the context of what is being handled and waits for the handlers to return. What was not finished is
-// handled after the next Open.
-func (q *Queue) Close() {
+// Close hands out nothing more and waits for the handlers to return; when ctx ends, it ends theirs. What was not
+// finished is handled after the next Open.
+func (q *Queue) Close(ctx context.Context) {
 	q.stop()
+	defer context.AfterFunc(ctx, q.cut)()
 	q.done.Wait()
+	q.cut()
 }
 
 func (q *Queue) poke() {
@@ -152,19 +156,19 @@ func (q *Queue) poke() {
 	}
 }
 
-// dispatch hands out what is due until ctx ends, and then waits for the handlers.
-func (q *Queue) dispatch(ctx context.Context) {
+// dispatch hands out what is due until ctx ends, and then waits for the handlers, who work under the other context.
+func (q *Queue) dispatch(ctx, work context.Context) {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		for {
+		for ctx.Err() == nil {
 			t, ok := q.take()
 			if !ok {
 				break
 			}
-			handlers.Go(func() { q.work(ctx, t) })
+			handlers.Go(func() { q.work(work, t) })
 		}
 		if next, ok := q.next(); ok {
 			timer.Reset(time.Until(next))

@@ -52,7 +52,11 @@ func open(t testing.TB, db *bolt.DB, cfg queue.Config, h queue.Handler) *queue.Q
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(q.Close)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		q.Close(ctx)
+	})
 	return q
 }
 
@@ -206,7 +210,9 @@ func TestCloseKeepsWhatIsNotFinished(t *testing.T) {
 	put(t, q, "f", "interrupted", 0)
 	put(t, q, "f", "waiting", time.Millisecond)
 	<-started
-	q.Close()
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	q.Close(now)
 
 	var d diary
 	again := open(t, db, queue.Config{PerGroup: 1}, func(_ context.Context, it queue.Item) queue.Outcome {
@@ -219,6 +225,27 @@ func TestCloseKeepsWhatIsNotFinished(t *testing.T) {
 	if diff := cmp.Diff([]string{"interrupted", "waiting"}, d.read()); diff != "" {
 		t.Errorf("after a Close everything unfinished is handled\n%s", diff)
 	}
+}
+
+func TestCloseWaitsForHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := database(t, filepath.Join(t.TempDir(), "db"))
+		var d diary
+		started := make(chan struct{})
+		q := open(t, db, queue.Config{PerGroup: 1}, func(ctx context.Context, it queue.Item) queue.Outcome {
+			close(started)
+			time.Sleep(time.Minute)
+			d.note("%s %v", it.Body, ctx.Err())
+			return queue.Outcome{}
+		})
+		put(t, q, "f", "running", 0)
+		put(t, q, "f", "waiting", 0)
+		<-started
+		q.Close(t.Context())
+		if diff := cmp.Diff([]string{"running <nil>"}, d.read()); diff != "" || q.Len() != 1 {
+			t.Errorf("Close lets what runs end and starts nothing; %d left\n%s", q.Len(), diff)
+		}
+	})
 }
 
 func TestPutManyAtOnce(t *testing.T) {

@@ -6,6 +6,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -123,18 +124,24 @@ func remove(tx *bolt.Tx, obj v1alpha1.Object) error {
 	return nil
 }
 
-// each calls visit with every object of a kind that has the labels, in the order of names.
+// each calls visit with every object of a kind that has the labels, in the order of names. Children have names that
+// begin with their parent's, which is the value of their label, so that only those are read.
 func each(tx *bolt.Tx, k kind, labels map[string]string, visit func(v1alpha1.Object) error) error {
-	return tx.Bucket([]byte(k.name)).ForEach(func(name, raw []byte) error {
+	prefix := []byte(labels[v1alpha1.LabelFunction])
+	cursor := tx.Bucket([]byte(k.name)).Cursor()
+	for name, raw := cursor.Seek(prefix); bytes.HasPrefix(name, prefix) && name != nil; name, raw = cursor.Next() {
 		obj := k.object()
 		if err := decode(raw, k, string(name), obj); err != nil {
 			return err
 		}
 		if !hasLabels(obj.GetLabels(), labels) {
-			return nil
+			continue
 		}
-		return visit(obj)
-	})
+		if err := visit(obj); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hasLabels(have, want map[string]string) bool {
