@@ -41,7 +41,7 @@ func place(t *testing.T, executables ...string) bootstrap.Host {
 	return bootstrap.Host{
 		TaskRoot: filepath.Join(root, "task"), OptRoot: filepath.Join(root, "opt"), RuntimeDir: "/clients", Self: "/bin/runtime-api",
 		Interpreters: installed(map[string]string{
-			"node": "v20.1.0", "python3": "3.11.7", "python3.12": "broken", "python3.13": "3.13.1", "ruby": "3.0.2",
+			"node": "20.1.0", "python3": "3.11.7", "python3.12": "broken", "python3.13": "3.13.1", "ruby": "3.0.2",
 		}),
 	}
 }
@@ -161,7 +161,9 @@ func TestCommandErrors(t *testing.T) {
 		},
 		"bootstrap is a folder": {
 			reason: "nor is a folder", runtime: "provided.al2", errorType: entrypoint, says: "Couldn't find",
-			change: func(t *testing.T, h *bootstrap.Host) { writeFile(t, filepath.Join(h.TaskRoot, "bootstrap/x"), "", 0o755) },
+			change: func(t *testing.T, h *bootstrap.Host) {
+				writeFile(t, filepath.Join(h.TaskRoot, "bootstrap/x"), "", 0o755)
+			},
 		},
 		"interpreter too old": {
 			reason: "the sentence names the version found and what to install", runtime: "ruby3.4", errorType: entrypoint, says: "apt-get install ruby",
