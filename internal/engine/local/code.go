@@ -81,7 +81,7 @@ func (e *Engine) sweepTrees() error {
 	e.preparing.Lock()
 	defer e.preparing.Unlock()
 	used := make(map[string]bool)
-	e.leases.note(used)
+	e.runs.folders(used)
 	for _, r := range e.allRoutes() {
 		for _, s := range r.allSlots() {
 			for _, f := range s.folders() {

@@ -27,16 +27,16 @@ const reconcilers = 4
 
 // Engine runs functions on this machine. It is an engine.Engine.
 type Engine struct {
-	cfg    Config
-	log    *slog.Logger
-	store  *store.Store
-	blobs  *blob.Store
-	trees  trees
-	leases leases
-	logs   *logbook.Shelf
-	async  *queue.Queue
-	work   *workqueue
-	http   *http.Client
+	cfg   Config
+	log   *slog.Logger
+	store *store.Store
+	blobs *blob.Store
+	trees trees
+	runs  runs
+	logs  *logbook.Shelf
+	async *queue.Queue
+	work  *workqueue
+	http  *http.Client
 
 	clients      string // folder of our runtime clients
 	interpreters bootstrap.Interpreters
@@ -51,12 +51,11 @@ type Engine struct {
 	running   atomic.Int64 // invocations
 	closed    atomic.Bool
 
-	life     context.Context //nolint:containedctx // the engine's own, ended by Close
-	stop     context.CancelFunc
-	loops    sync.WaitGroup  // goroutines that end with life
-	drain    context.Context //nolint:containedctx // ended when Close waits no longer
-	cut      context.CancelFunc
-	draining sync.WaitGroup // pods that end what they have accepted
+	life  context.Context //nolint:containedctx // the engine's own, ended by Close
+	stop  context.CancelFunc
+	loops sync.WaitGroup  // goroutines that end with life
+	drain context.Context //nolint:containedctx // ended when Close waits no longer
+	cut   context.CancelFunc
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -152,7 +151,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	for _, r := range e.allRoutes() {
 		r.retireAll()
 	}
-	e.draining.Wait()
+	e.endAll()
 	e.cut()
 	return e.store.Close()
 }

@@ -53,22 +53,18 @@ func (e *Engine) run(ctx context.Context, r *route, in *lambda.Invocation) (*lam
 		return nil, e.notFound(in.Function)
 	}
 	for {
-		held, err := s.acquire(ctx)
-		if errors.Is(err, errNoVersion) {
-			return nil, e.notFound(in.Function)
+		result, err := s.invoke(ctx, in)
+		if errors.Is(err, pod.ErrShuttingDown) || errors.Is(err, errNoVersion) {
+			if err := e.usable(ctx); err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
-			return nil, err
-		}
-		result, err := held.runner.Invoke(ctx, in)
-		s.release(held)
-		if errors.Is(err, pod.ErrShuttingDown) && e.usable(ctx) == nil {
+		switch {
+		case errors.Is(err, pod.ErrShuttingDown):
 			continue
-		}
-		if errors.Is(err, pod.ErrShuttingDown) {
-			return nil, lambda.Errorf(lambda.CodeService, "The engine is shutting down.")
-		}
-		if err != nil {
+		case errors.Is(err, errNoVersion):
+			return nil, e.notFound(in.Function)
+		case err != nil:
 			return nil, err
 		}
 		result.ExecutedVersion = label

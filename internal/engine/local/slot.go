@@ -41,15 +41,6 @@ type slot struct {
 	removed bool
 }
 
-// run is one runner's time in a slot.
-type run struct {
-	runner runner
-	unit   *unit
-	users  int       // calls between acquire and release
-	used   time.Time // end of the last
-	old    bool      // no longer its slot's run; stops with the last user
-}
-
 func newSlot(e *Engine, key workKey, uid types.UID) *slot {
 	return &slot{engine: e, key: key, uid: uid, settled: make(chan struct{})}
 }
@@ -99,6 +90,16 @@ func (s *slot) settle() {
 	if !s.isSettled() {
 		close(s.settled)
 	}
+}
+
+// invoke runs an invocation on what serves.
+func (s *slot) invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+	r, err := s.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.release(r)
+	return r.runner.Invoke(ctx, in)
 }
 
 // acquire gives the run for a call, and starts it if need be. The caller owes a release. A function that was ready
@@ -213,62 +214,5 @@ func (s *slot) remove() {
 	s.retire()
 	if !s.isSettled() {
 		close(s.settled)
-	}
-}
-
-// newRun starts a unit. The folders that it uses are not swept until it has ended.
-func (e *Engine) newRun(u *unit) (*run, error) {
-	r, err := e.start(u)
-	if err != nil {
-		return nil, err
-	}
-	e.leases.take(u.folders)
-	return &run{runner: r, unit: u, used: time.Now()}, nil
-}
-
-// end shuts a run down beside what else goes on. What it still does has as much time as it needs, or until Close waits
-// no longer.
-func (e *Engine) end(r *run) {
-	e.draining.Go(func() {
-		if err := r.runner.Shutdown(e.drain); err != nil {
-			e.log.Warn("invocations were cut short", "function", r.unit.pod.Function, "version", r.unit.pod.Version, "error", err)
-		}
-		e.leases.give(r.unit.folders)
-	})
-}
-
-// leases counts who uses a folder.
-type leases struct {
-	mu    sync.Mutex
-	count map[string]int
-}
-
-func (l *leases) take(folders []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.count == nil {
-		l.count = make(map[string]int)
-	}
-	for _, f := range folders {
-		l.count[f]++
-	}
-}
-
-func (l *leases) give(folders []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, f := range folders {
-		if l.count[f]--; l.count[f] == 0 {
-			delete(l.count, f)
-		}
-	}
-}
-
-// note adds the folders in use to a set.
-func (l *leases) note(used map[string]bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for f := range l.count {
-		used[f] = true
 	}
 }
