@@ -77,6 +77,9 @@ func (r Runtime) managed(h Host) ([]string, error) {
 		return nil, invalidEntrypoint("runtime %q needs its AWS base image (public.ecr.aws/lambda/%s) and cannot run on a plain host: "+
 			"deploy it as a container image", r.ID, r.Family)
 	}
+	if h.RuntimeDir == "" {
+		return nil, invalidEntrypoint("runtime %q needs a runtime client, and neither the image nor this program brings one", r.ID)
+	}
 	wrapper, err := h.wrapper()
 	if err != nil {
 		return nil, err

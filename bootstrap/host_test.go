@@ -13,18 +13,18 @@ import (
 	"github.com/lambkin-dev/lambkin/bootstrap"
 )
 
-// installed is a host's interpreters, by name with their versions.
-func installed(versions map[string]string) *bootstrap.Interpreters {
+// installed is a host's interpreters, by name with what they print when asked.
+func installed(answers map[string]string) *bootstrap.Interpreters {
 	return &bootstrap.Interpreters{
 		LookPath: func(name string) (string, error) {
-			if _, ok := versions[name]; !ok {
+			if _, ok := answers[name]; !ok {
 				return "", exec.ErrNotFound
 			}
 			return "/bin/" + name, nil
 		},
-		Version: func(path string) (string, error) {
-			if v := versions[filepath.Base(path)]; v != "broken" {
-				return v, nil
+		Run: func(path string, _ ...string) (string, error) {
+			if answer := answers[filepath.Base(path)]; answer != "broken" {
+				return answer, nil
 			}
 			return "", errors.New("shim without a version")
 		},
@@ -41,7 +41,7 @@ func place(t *testing.T, executables ...string) bootstrap.Host {
 	return bootstrap.Host{
 		TaskRoot: filepath.Join(root, "task"), OptRoot: filepath.Join(root, "opt"), RuntimeDir: "/clients", Self: "/bin/runtime-api",
 		Interpreters: installed(map[string]string{
-			"node": "20.1.0", "python3": "3.11.7", "python3.12": "broken", "python3.13": "3.13.1", "ruby": "3.0.2",
+			"node": "20.1.0", "python3": "3.11.7", "python3.12": "broken", "python3.13": "3.13.1\n/versions/3.13.1/python\n", "ruby": "3.0.2",
 		}),
 	}
 }
@@ -54,9 +54,9 @@ func TestCommand(t *testing.T) {
 		want    []string // "TASK" and "OPT" stand for the host's folders
 	}{
 		"exact version": {
-			reason: "the version that was asked for wins", runtime: "python3.13",
+			reason: "the version that was asked for wins, and is started without the shim", runtime: "python3.13",
 			host: func(t *testing.T) bootstrap.Host { return place(t) },
-			want: []string{"/bin/python3.13", "/clients/python/bootstrap.py"},
+			want: []string{"/versions/3.13.1/python", "/clients/python/bootstrap.py"},
 		},
 		"other version": {
 			reason: "a program that is there but does not run is not used", runtime: "python3.12",
@@ -172,6 +172,10 @@ func TestCommandErrors(t *testing.T) {
 			reason: "the way out", runtime: "python3.9", errorType: entrypoint, says: "apt-get install python3",
 			change: func(_ *testing.T, h *bootstrap.Host) { h.Interpreters = installed(nil) },
 		},
+		"no clients": {
+			reason: "a path without its folder would name the function's own files", runtime: "nodejs20.x", errorType: entrypoint, says: "runtime client",
+			change: func(_ *testing.T, h *bootstrap.Host) { h.RuntimeDir = "" },
+		},
 		"java": {
 			reason: "no plain host has AWS's client for it", runtime: "java21", errorType: entrypoint, says: "container image",
 		},
@@ -283,7 +287,7 @@ func TestInterpretersAskOnce(t *testing.T) {
 	asked := 0
 	interpreters := &bootstrap.Interpreters{
 		LookPath: func(name string) (string, error) { return "/bin/" + name, nil },
-		Version:  func(string) (string, error) { asked++; return "20.0.0", nil },
+		Run:      func(string, ...string) (string, error) { asked++; return "20.0.0", nil },
 	}
 	node, _ := bootstrap.Lookup("nodejs20.x")
 	for range 3 {
@@ -299,9 +303,9 @@ func TestInterpretersAskOnce(t *testing.T) {
 func TestInterpretersRunRealPrograms(t *testing.T) {
 	dir := t.TempDir()
 	cases := map[string]struct{ reason, script, says string }{
-		"answers":  {"the version is anywhere in the text", "echo 'ruby 3.3.1p20 (2024) [x86]'", ""},
+		"answers":  {"the version is anywhere in the first line", "echo 'ruby 3.3.1p20 (2024) [x86]'", ""},
 		"fails":    {"shims of version managers fail", "exit 1", "does not run"},
-		"no sense": {"a program of the same name", "echo hello", "no version"},
+		"no sense": {"a program of the same name", "echo hello", "does not say its version"},
 		"too old":  {"our client needs newer", "echo 'ruby 2.7.0'", "version 2.7.0"},
 	}
 	for name, tc := range cases {
@@ -319,6 +323,22 @@ func TestInterpretersRunRealPrograms(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%s: error %v, want %q in it", tc.reason, err, tc.says)
+			}
+		})
+	}
+}
+
+// The questions are asked in three languages; a slip in one would show as "does not run" on every machine.
+func TestInterpretersFindThemselves(t *testing.T) {
+	for _, id := range []string{"nodejs20.x", "python3.12", "ruby3.3"} {
+		t.Run(id, func(t *testing.T) {
+			runtime, _ := bootstrap.Lookup(id)
+			path, err := new(bootstrap.Interpreters).Find(runtime)
+			if err != nil {
+				t.Skip(err)
+			}
+			if info, err := os.Stat(path); err != nil || !filepath.IsAbs(path) || info.Mode().Perm()&0o111 == 0 {
+				t.Errorf("found %q: %v", path, err)
 			}
 		})
 	}

@@ -2,9 +2,9 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,12 +13,13 @@ import (
 )
 
 // Interpreters finds the programs that run our clients, and remembers them: asking one for its version takes as long as
-// starting it. The zero value looks on PATH. It is safe for concurrent use.
+// starting it. What is on PATH may be the shim of a version manager, which would cost every start a tenth of a second, so
+// a program is also asked where it really is. The zero value looks on PATH. It is safe for concurrent use.
 type Interpreters struct {
 	// LookPath finds a program; nil is [exec.LookPath].
 	LookPath func(name string) (string, error)
-	// Version gives a program's version, such as "3.11.7"; nil runs it with --version.
-	Version func(path string) (string, error)
+	// Run runs a program that was found and gives what it prints; nil really does.
+	Run func(path string, args ...string) (string, error)
 
 	mu    sync.Mutex
 	found map[string]string // by runtime id
@@ -27,6 +28,7 @@ type Interpreters struct {
 // language is what our client of a family needs.
 type language struct {
 	names   []string // programs to try, the exact one first
+	ask     []string // arguments with which it prints its version, then its own path on a second line
 	minimum string
 	install string // how to get it on Debian and its relatives
 }
@@ -63,7 +65,7 @@ func (i *Interpreters) Find(r Runtime) (string, error) {
 func (i *Interpreters) search(need language) (string, error) {
 	var faults []error
 	for _, name := range need.names {
-		path, err := i.probe(name, need.minimum)
+		path, err := i.probe(name, need)
 		if err == nil {
 			return path, nil
 		}
@@ -74,24 +76,32 @@ func (i *Interpreters) search(need language) (string, error) {
 }
 
 // probe asks a program for its version. Being on PATH is not enough: version managers put there what they cannot run.
-func (i *Interpreters) probe(name, minimum string) (string, error) {
-	lookPath, version := i.LookPath, i.Version
+func (i *Interpreters) probe(name string, need language) (string, error) {
+	lookPath, run := i.LookPath, i.Run
 	if lookPath == nil {
 		lookPath = exec.LookPath
 	}
-	if version == nil {
-		version = runVersion
+	if run == nil {
+		run = runProgram
 	}
 	path, err := lookPath(name)
 	if err != nil {
 		return "", fmt.Errorf("%q is not on PATH: %w", name, err)
 	}
-	have, err := version(path)
+	out, err := run(path, need.ask...)
 	if err != nil {
 		return "", fmt.Errorf("%q does not run: %w", path, err)
 	}
-	if olderThan(have, minimum) {
-		return "", fmt.Errorf("%q is version %s", path, have)
+	first, second, _ := strings.Cut(out, "\n")
+	version := versionForm.FindString(first)
+	if version == "" {
+		return "", fmt.Errorf("%q does not say its version", path)
+	}
+	if olderThan(version, need.minimum) {
+		return "", fmt.Errorf("%q is version %s", path, version)
+	}
+	if itself := strings.TrimSpace(second); filepath.IsAbs(itself) {
+		return itself, nil
 	}
 	return path, nil
 }
@@ -99,28 +109,33 @@ func (i *Interpreters) probe(name, minimum string) (string, error) {
 func languageOf(r Runtime) (language, bool) {
 	switch r.Family {
 	case Node:
-		return language{[]string{"node" + r.Version, "node"}, "18", "apt-get install nodejs"}, true
+		return language{
+			names:   []string{"node" + r.Version, "node"},
+			ask:     []string{"-p", `process.versions.node + "\n" + process.execPath`},
+			minimum: "18", install: "apt-get install nodejs",
+		}, true
 	case Python:
-		return language{[]string{"python" + r.Version, "python3"}, "3.9", "apt-get install python3"}, true
+		return language{
+			names:   []string{"python" + r.Version, "python3"},
+			ask:     []string{"-IS", "-c", `import sys; print("%d.%d.%d" % sys.version_info[:3]); print(sys.executable)`},
+			minimum: "3.9", install: "apt-get install python3",
+		}, true
 	case Ruby:
-		return language{[]string{"ruby" + r.Version, "ruby"}, "3.1", "apt-get install ruby"}, true
+		return language{
+			names:   []string{"ruby" + r.Version, "ruby"},
+			ask:     []string{"--disable=gems", "-rrbconfig", "-e", `puts RUBY_VERSION, RbConfig.ruby`},
+			minimum: "3.1", install: "apt-get install ruby",
+		}, true
 	default:
 		return language{}, false
 	}
 }
 
-func runVersion(path string) (string, error) {
+func runProgram(path string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("run with --version: %w", err)
-	}
-	version := versionForm.FindString(string(out))
-	if version == "" {
-		return "", errors.New("run with --version: no version in what it prints")
-	}
-	return version, nil
+	out, err := exec.CommandContext(ctx, path, args...).Output()
+	return string(out), err
 }
 
 // olderThan compares dotted numbers; a part that is missing or no number counts as 0.

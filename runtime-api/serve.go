@@ -42,7 +42,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	cfg.Output, cfg.Logger = stdout, logger
+	out := newBatch(stdout)
+	defer out.Close()
+	cfg.Output, cfg.Logger = out, logger
 	metrics := prometheus.NewRegistry()
 	cfg.Observer = server.NewMetrics(metrics, s.name, s.version)
 	ln, err := net.Listen("tcp", s.addr)
@@ -66,7 +68,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		ReadHeaderTimeout: readHeaderTimeout,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // callers that hang up are no news
 	}
-	return serve(ctx, p, front, ln, time.Duration(s.grace))
+	return serve(ctx, p, front, server.NewLeanDoor(ln, handler), time.Duration(s.grace))
 }
 
 // pod is what the settings say of the pod.
@@ -135,11 +137,11 @@ func (s *settings) setCommand(cfg *pod.Config, root string) error {
 	return nil
 }
 
-// serve answers on ln until ctx ends. Then it refuses new calls, lets accepted ones end, and ends the processes.
-func serve(ctx context.Context, p *pod.Pod, front *http.Server, ln net.Listener, grace time.Duration) error {
+// serve answers at the door until ctx ends. Then it refuses new calls, lets accepted ones end, and ends the processes.
+func serve(ctx context.Context, p *pod.Pod, front *http.Server, door *server.LeanDoor, grace time.Duration) error {
 	p.Start()
 	failed := make(chan error, 1)
-	go func() { failed <- front.Serve(ln) }()
+	go func() { failed <- front.Serve(door) }()
 	select {
 	case err := <-failed:
 		return errors.Join(err, p.Shutdown(ctx))
@@ -153,7 +155,7 @@ func serve(ctx context.Context, p *pod.Pod, front *http.Server, ln net.Listener,
 	if err != nil {
 		_ = front.Close() // the grace is over
 	}
-	return errors.Join(err, <-drained)
+	return errors.Join(err, door.Wait(drain), <-drained)
 }
 
 // handlerOf is the front door with the probes beside it.

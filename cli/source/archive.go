@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -34,12 +35,10 @@ func awsSizes() sizes { return sizes{lambda.MaxZip, lambda.MaxUnzipped} }
 
 // walk lists what belongs into the archive of a folder, sorted by name.
 func walk(dir string) ([]entry, error) {
-	rules := parseIgnore(never)
-	text, err := os.ReadFile(filepath.Join(dir, IgnoreFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read ignore patterns: %w", err)
+	rules, err := rulesOf(dir)
+	if err != nil {
+		return nil, err
 	}
-	rules = append(rules, parseIgnore(string(text))...)
 	var entries []entry
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || p == dir {
@@ -186,4 +185,23 @@ func tooLarge(what string, size, limit int64, entries []entry) error {
 func head(name string) string {
 	parts := strings.SplitN(name, "/", 3)
 	return path.Join(parts[:min(2, len(parts))]...)
+}
+
+// Ignored gives the test for what stays out of a folder's archive, by slash-separated paths relative to it.
+func Ignored(dir string) (func(name string, folder bool) bool, error) {
+	rules, err := rulesOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	return rules.drops, nil
+}
+
+// rulesOf are the patterns that hold everywhere and those of the folder. A file has none of its own.
+func rulesOf(dir string) (ignore, error) {
+	rules := parseIgnore(never)
+	text, err := os.ReadFile(filepath.Join(dir, IgnoreFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("read ignore patterns: %w", err)
+	}
+	return append(rules, parseIgnore(string(text))...), nil
 }

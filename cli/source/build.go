@@ -48,6 +48,12 @@ func (e *ToolError) Error() string { return fmt.Sprintf("%s: %v", e.Command, e.E
 // Unwrap gives the cause.
 func (e *ToolError) Unwrap() error { return e.Err }
 
+// isRefusal reports whether a tool ran and said no, rather than not being there.
+func isRefusal(err error) bool {
+	tool := new(ToolError)
+	return errors.As(err, &tool)
+}
+
 // GOARCH is how Go names an architecture.
 func GOARCH(a v1alpha1.Architecture) string {
 	if a == v1alpha1.ArchitectureARM {

@@ -114,27 +114,9 @@ func packageOf(data []byte, unzipped int64, guess Guess) *Package {
 
 // packZip takes an archive as it is.
 func packZip(name string, o Options) (*Package, error) {
-	data, err := os.ReadFile(name)
+	data, zr, unzipped, err := readZip(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the archive: %w", err)
-	}
-	zr, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a zip archive: %w", name, err)
-	}
-	entries := make([]entry, 0, len(zr.File))
-	var unzipped int64
-	for _, f := range zr.File {
-		size := int64(min(f.UncompressedSize64, 1<<40))
-		entries = append(entries, entry{name: f.Name, size: size})
-		unzipped += size
-	}
-	limit := awsSizes()
-	if int64(len(data)) > limit.zipped {
-		return nil, tooLarge("zipped", int64(len(data)), limit.zipped, entries)
-	}
-	if unzipped > limit.unzipped {
-		return nil, tooLarge("unzipped", unzipped, limit.unzipped, entries)
+		return nil, err
 	}
 	guess, err := complete(zr, o)
 	if err != nil {
@@ -144,6 +126,32 @@ func packZip(name string, o Options) (*Package, error) {
 		return nil, fmt.Errorf("%q holds Go source and no program: deploy the folder instead", name)
 	}
 	return packageOf(data, unzipped, guess), nil
+}
+
+// readZip reads an archive within the limits.
+func readZip(name string) (data []byte, zr *zip.Reader, unzipped int64, err error) {
+	data, err = os.ReadFile(name)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("read the archive: %w", err)
+	}
+	zr, err = zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("%q is not a zip archive: %w", name, err)
+	}
+	entries := make([]entry, 0, len(zr.File))
+	for _, f := range zr.File {
+		size := int64(min(f.UncompressedSize64, 1<<40))
+		entries = append(entries, entry{name: f.Name, size: size})
+		unzipped += size
+	}
+	limit := awsSizes()
+	if int64(len(data)) > limit.zipped {
+		return nil, nil, 0, tooLarge("zipped", int64(len(data)), limit.zipped, entries)
+	}
+	if unzipped > limit.unzipped {
+		return nil, nil, 0, tooLarge("unzipped", unzipped, limit.unzipped, entries)
+	}
+	return data, zr, unzipped, nil
 }
 
 // packFile makes a package of one file: a script in a known language, or a program.
@@ -197,4 +205,24 @@ func (o oneFile) ReadDir(string) ([]fs.DirEntry, error) {
 		return nil, err //nolint:wrapcheck // an fs.PathError says it all
 	}
 	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
+}
+
+// PackLayer makes a package of a folder or zip as it is: a layer has neither runtime nor handler.
+func PackLayer(name string) (*Package, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("find the content: %w", err)
+	}
+	if !info.IsDir() {
+		data, _, unzipped, err := readZip(name)
+		if err != nil {
+			return nil, err
+		}
+		return packageOf(data, unzipped, Guess{}), nil
+	}
+	entries, err := walk(name)
+	if err != nil {
+		return nil, err
+	}
+	return finish(entries, Guess{})
 }

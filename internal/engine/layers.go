@@ -32,7 +32,7 @@ func PublishLayerVersion(ctx context.Context, objects Objects, spec v1alpha1.Lay
 			return layer, nil
 		}
 		if lambda.CodeOf(err) != lambda.CodeResourceConflict {
-			return nil, err //nolint:wrapcheck // the port's errors are the API's
+			return nil, err
 		}
 		taken++ // by somebody else, or once by a version that was removed
 	}
@@ -57,13 +57,13 @@ func DeleteLayerVersion(ctx context.Context, objects Objects, layerName string, 
 		return nil
 	}
 	if err != nil {
-		return err //nolint:wrapcheck // the port's errors are the API's
+		return err
 	}
 	if layer.Annotations == nil {
 		layer.Annotations = make(map[string]string, 1)
 	}
 	layer.Annotations[AnnotationDeleted] = "true"
-	return objects.Update(ctx, &layer) //nolint:wrapcheck // same
+	return objects.Update(ctx, &layer)
 }
 
 func allLayerVersions(ctx context.Context, objects Objects, layerName string) ([]v1alpha1.LayerVersion, error) {
@@ -73,7 +73,7 @@ func allLayerVersions(ctx context.Context, objects Objects, layerName string) ([
 	}
 	var found v1alpha1.LayerVersionList
 	if err := objects.List(ctx, &found, labels); err != nil {
-		return nil, err //nolint:wrapcheck // the port's errors are the API's
+		return nil, err
 	}
 	slices.SortFunc(found.Items, func(a, b v1alpha1.LayerVersion) int { return int(a.Spec.Version - b.Spec.Version) })
 	return found.Items, nil

@@ -33,7 +33,7 @@ func PublishVersion(ctx context.Context, objects Objects, fn *v1alpha1.Function,
 			return next, true, nil
 		}
 		if lambda.CodeOf(err) != lambda.CodeResourceConflict {
-			return nil, false, err //nolint:wrapcheck // the port's errors are the API's
+			return nil, false, err
 		}
 		taken++ // by somebody else, or once by a version that was deleted
 	}
@@ -76,7 +76,7 @@ func sameVersion(old, fresh *v1alpha1.Version) bool {
 func Versions(ctx context.Context, objects Objects, functionName string) ([]v1alpha1.Version, error) {
 	var found v1alpha1.VersionList
 	if err := objects.List(ctx, &found, map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(functionName)}); err != nil {
-		return nil, err //nolint:wrapcheck // the port's errors are the API's
+		return nil, err
 	}
 	slices.SortFunc(found.Items, func(a, b v1alpha1.Version) int { return int(a.Spec.Version - b.Spec.Version) })
 	return found.Items, nil

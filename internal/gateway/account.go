@@ -34,7 +34,7 @@ type accountUsage struct {
 func (g *gateway) getAccountSettings(c *call) (any, error) {
 	var functions v1alpha1.FunctionList
 	if err := g.engine.List(c.r.Context(), &functions, nil); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	used, err := g.storedCode(c.r.Context(), functions.Items)
 	if err != nil {
@@ -58,7 +58,7 @@ func (g *gateway) storedCode(ctx context.Context, functions []v1alpha1.Function)
 	}
 	var versions v1alpha1.VersionList
 	if err := g.engine.List(ctx, &versions, nil); err != nil {
-		return 0, err //nolint:wrapcheck // the engine's errors are the API's
+		return 0, err
 	}
 	for i := range versions.Items {
 		_, size := codeOf(versionSnapshot(&versions.Items[i], ""))
@@ -68,7 +68,7 @@ func (g *gateway) storedCode(ctx context.Context, functions []v1alpha1.Function)
 	for i := range layers {
 		sum += layers[i].Spec.Content.Size
 	}
-	return sum, err //nolint:wrapcheck // the engine's errors are the API's
+	return sum, err
 }
 
 // unreserved is the concurrency that functions share which reserve none, with one function left out of the count.

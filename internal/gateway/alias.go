@@ -26,7 +26,7 @@ type updateAliasInput struct {
 	FunctionVersion *string
 	Description     *string
 	RoutingConfig   *routingConfig
-	RevisionId      string //nolint:revive // the API's spelling
+	RevisionId      string
 }
 
 type routingConfig struct {
@@ -40,7 +40,7 @@ type aliasConfiguration struct {
 	FunctionVersion string
 	Description     string
 	RoutingConfig   *routingConfig `json:",omitempty"`
-	RevisionId      string         //nolint:revive // the API's spelling
+	RevisionId      string
 }
 
 var (
@@ -176,14 +176,14 @@ func (g *gateway) alias(ctx context.Context, ref lambda.Reference) (*v1alpha1.Al
 	if isNotFound(err) {
 		return nil, lambda.Errorf(lambda.CodeResourceNotFound, "Cannot find alias arn: %s", g.arn(ref.Name, ref.Qualifier))
 	}
-	return alias, err //nolint:wrapcheck // the engine's errors are the API's
+	return alias, err
 }
 
 // aliases gives all aliases of a function by name.
 func (g *gateway) aliases(ctx context.Context, name lambda.Name) ([]v1alpha1.Alias, error) {
 	var found v1alpha1.AliasList
 	if err := g.engine.List(ctx, &found, map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(string(name))}); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	slices.SortFunc(found.Items, func(a, b v1alpha1.Alias) int { return strings.Compare(a.Spec.Name, b.Spec.Name) })
 	return found.Items, nil
@@ -256,7 +256,7 @@ func (g *gateway) changeAlias(ctx context.Context, ref lambda.Reference, in *upd
 		return nil, err
 	}
 	if err := g.engine.Update(ctx, alias); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	return g.aliasConfiguration(alias), nil
 }

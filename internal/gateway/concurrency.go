@@ -32,7 +32,7 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 	}
 	var functions v1alpha1.FunctionList
 	if err := g.engine.List(c.r.Context(), &functions, nil); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	if rest := g.unreserved(functions.Items, ref.Name); rest-*in.ReservedConcurrentExecutions < minUnreserved {
 		return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+

@@ -46,7 +46,7 @@ type functionConfiguration struct {
 	DeadLetterConfig     *deadLetterConfig `json:",omitempty"`
 	Environment          *environment      `json:",omitempty"`
 	TracingConfig        tracingConfig
-	RevisionId           string     //nolint:revive // the API's spelling
+	RevisionId           string
 	Layers               []layerUse `json:",omitempty"`
 	PackageType          v1alpha1.PackageType
 	ImageConfigResponse  *imageConfigResponse `json:",omitempty"`

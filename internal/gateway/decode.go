@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
@@ -59,10 +60,14 @@ func badJSON(err error) error {
 		return lambda.Errorf(lambda.CodeInvalidParameterValue, "The member %s is not known here, so it would have no effect. "+
 			"Leave it out, or check its spelling.", strings.Trim(name, `"`))
 	}
+	var known *lambda.Error
+	if errors.As(err, &known) {
+		return known
+	}
 	var typed *json.UnmarshalTypeError
 	if errors.As(err, &typed) && typed.Field != "" {
 		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: the member %s cannot be a %s.",
-			typed.Field, typed.Value)
+			memberOf(typed.Field), typed.Value)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -72,6 +77,12 @@ func badJSON(err error) error {
 		Code:    lambda.CodeInvalidRequestContent,
 		Message: "Could not parse request body into json: not a JSON object of this operation.", Err: err,
 	}
+}
+
+// memberOf is a path of fields as callers know it: without our own structs that only gather members.
+func memberOf(path string) string {
+	parts := slices.DeleteFunc(strings.Split(path, "."), func(part string) bool { return part != "" && part[0] >= 'a' && part[0] <= 'z' })
+	return strings.Join(parts, ".")
 }
 
 // refused is a member that the API has and this gateway cannot honour. It may be given only with a value that says

@@ -28,8 +28,8 @@ const (
 type codeLocation struct {
 	RepositoryType   string `json:",omitempty"`
 	Location         string `json:",omitempty"`
-	ImageUri         string `json:",omitempty"` //nolint:revive // the API's spelling
-	ResolvedImageUri string `json:",omitempty"` //nolint:revive // same
+	ImageUri         string `json:",omitempty"`
+	ResolvedImageUri string `json:",omitempty"`
 }
 
 // location is where tools get a snapshot's code.
@@ -106,7 +106,7 @@ func (g *gateway) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := io.CopyN(w, code, t.Size); err != nil {
-		g.Log.WarnContext(r.Context(), "a download ended early", "requestId", awshttp.RequestID(w), "error", err)
+		g.Logger.WarnContext(r.Context(), "a download ended early", "requestId", awshttp.RequestID(w), "error", err)
 		panic(http.ErrAbortHandler) // half a reply must not look like a whole one
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -103,9 +104,6 @@ func (g *gateway) writeEventInvokeConfig(c *call, base func(old *v1alpha1.Async)
 		fn.Annotations[annotationAsyncModified] = g.Clock().UTC().Format(time.RFC3339Nano)
 		return nil
 	})
-	if isNotFound(err) && fn == nil {
-		return nil, err
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +129,7 @@ func (g *gateway) eventInvokeTarget(c *call) (lambda.Reference, error) {
 		return ref, err
 	}
 	if ref.Qualifier != "" && ref.Qualifier != lambda.LatestVersion {
-		if c.r.Method == "GET" || c.r.Method == "DELETE" {
+		if c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete {
 			return ref, g.noEventInvokeConfig(ref)
 		}
 		return ref, invalid("Event invoke configurations of versions and aliases are not supported here: leave the qualifier %q out.", ref.Qualifier)
@@ -158,7 +156,7 @@ func (g *gateway) checkDestinations(ctx context.Context, name lambda.Name, d *de
 		}
 		ref, err := lambda.ParseReference(target)
 		if err != nil {
-			return err //nolint:wrapcheck // the sentence is the API's
+			return err
 		}
 		if ref.Name == name {
 			return invalid("You can't specify the function as a destination for itself.")

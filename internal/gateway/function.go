@@ -74,7 +74,7 @@ func (g *gateway) createFunction(c *call) (any, error) {
 	if in.Publish {
 		v, _, err := engine.PublishVersion(c.r.Context(), g.engine, fn, "")
 		if err != nil {
-			return nil, err //nolint:wrapcheck // the API's error
+			return nil, err
 		}
 		out = versionSnapshot(v, g.arn(name, "")) // AWS leaves the ARN unqualified in this reply
 	}
@@ -110,7 +110,7 @@ func parseNewName(text string) (lambda.Reference, error) {
 	}
 	ref, err := lambda.ParseReference(text)
 	if err != nil {
-		return ref, err //nolint:wrapcheck // the sentence is the API's
+		return ref, err
 	}
 	if ref.Qualifier != "" {
 		return ref, invalid("A new function has no versions or aliases yet; leave %q off its name.", ":"+ref.Qualifier)
@@ -128,7 +128,7 @@ func (g *gateway) create(ctx context.Context, fn *v1alpha1.Function) error {
 	if isConflict(err) {
 		return lambda.Errorf(lambda.CodeResourceConflict, "Function already exist: %s", fn.Spec.FunctionName)
 	}
-	return err //nolint:wrapcheck // the engine's errors are the API's
+	return err
 }
 
 // function gets a function; if there is none the error names it with the qualifier that the caller gave.
@@ -138,7 +138,7 @@ func (g *gateway) function(ctx context.Context, ref lambda.Reference) (*v1alpha1
 	if isNotFound(err) {
 		return nil, g.functionNotFound(ref.Name, ref.Qualifier)
 	}
-	return fn, err //nolint:wrapcheck // the engine's errors are the API's
+	return fn, err
 }
 
 // snapshotOf is a function's $LATEST.
@@ -195,7 +195,7 @@ func (g *gateway) version(ctx context.Context, ref lambda.Reference, number stri
 	if isNotFound(err) {
 		return nil, g.functionNotFound(ref.Name, number)
 	}
-	return v, err //nolint:wrapcheck // the engine's errors are the API's
+	return v, err
 }
 
 // getFunctionOutput is GetFunctionResponse.
@@ -277,7 +277,7 @@ func (g *gateway) listFunctions(c *call) (any, error) {
 func (g *gateway) snapshots(ctx context.Context, versions bool) ([]snapshot, error) {
 	var functions v1alpha1.FunctionList
 	if err := g.engine.List(ctx, &functions, nil); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	var all []snapshot
 	for i := range functions.Items {
@@ -350,7 +350,7 @@ func (g *gateway) deleteVersion(ctx context.Context, ref lambda.Reference) error
 			return lambda.Errorf(lambda.CodeResourceConflict, "Unable to delete version because the following aliases reference it: [%s]", aliases[i].Spec.Name)
 		}
 	}
-	return g.engine.Delete(ctx, v) //nolint:wrapcheck // the engine's errors are the API's
+	return g.engine.Delete(ctx, v)
 }
 
 // deref is the text, or nothing.

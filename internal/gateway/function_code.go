@@ -10,8 +10,8 @@ import (
 
 // codeInput says where code is. The archive itself is taken out before the members are decoded.
 type codeInput struct {
-	ZipFile  *string
-	ImageUri string //nolint:revive // the API's spelling
+	ZipFile  taken
+	ImageUri string
 
 	s3Input
 
@@ -20,9 +20,10 @@ type codeInput struct {
 
 // s3Input are the members for code in S3.
 type s3Input struct {
-	S3Bucket        refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-	S3Key           refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-	S3ObjectVersion refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
+	S3Bucket            refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
+	S3Key               refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
+	S3ObjectVersion     refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
+	S3ObjectStorageMode refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
 }
 
 // updateFunctionCodeInput is UpdateFunctionCodeRequest.
@@ -32,7 +33,7 @@ type updateFunctionCodeInput struct {
 	Architectures []string
 	Publish       bool
 	DryRun        bool
-	RevisionId    string //nolint:revive // the API's spelling
+	RevisionId    string
 
 	PublishTo refused `why:"there are no capacity providers here; use Publish"`
 }
@@ -101,7 +102,7 @@ func (g *gateway) replaceCode(ctx context.Context, ref lambda.Reference, in *upd
 	}
 	v, _, err := engine.PublishVersion(ctx, g.engine, fn, "")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the API's error
+		return nil, err
 	}
 	return g.describe(ctx, versionSnapshot(v, g.arn(ref.Name, number(v))))
 }

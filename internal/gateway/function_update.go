@@ -14,7 +14,7 @@ const maxRaces = 10
 type updateFunctionConfigurationInput struct {
 	settings
 
-	RevisionId string //nolint:revive // the API's spelling
+	RevisionId string
 }
 
 // updateFunctionConfiguration does UpdateFunctionConfiguration.
@@ -87,7 +87,7 @@ func (g *gateway) modify(ctx context.Context, ref lambda.Reference, revisionID s
 			return nil, err
 		}
 		if err := g.engine.Update(ctx, fn); !isStale(err) {
-			return fn, err //nolint:wrapcheck // the engine's errors are the API's
+			return fn, err
 		}
 	}
 	return nil, g.inProgress(ref.Name)
@@ -104,7 +104,7 @@ func (g *gateway) adjust(ctx context.Context, ref lambda.Reference, change func(
 			return nil, err
 		}
 		if err := g.engine.Update(ctx, fn); !isStale(err) {
-			return fn, err //nolint:wrapcheck // the engine's errors are the API's
+			return fn, err
 		}
 	}
 	return nil, g.inProgress(ref.Name)

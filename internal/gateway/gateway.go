@@ -34,8 +34,8 @@ type Config struct {
 	Verifier Verifier
 	// Clock gives the time; time.Now if nil.
 	Clock func() time.Time
-	// Log takes what callers must not see; it is dropped if nil.
-	Log *slog.Logger
+	// Logger takes what callers must not see; nil discards it.
+	Logger *slog.Logger
 	// DownloadKey signs the addresses under which code is downloaded. Gateways that share a load balancer need the same
 	// one; a random one is made if it is empty.
 	DownloadKey []byte
@@ -60,8 +60,8 @@ func New(e engine.Engine, c Config) http.Handler {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if len(c.DownloadKey) == 0 {
 		c.DownloadKey = []byte(rand.Text())
@@ -78,8 +78,7 @@ func New(e engine.Engine, c Config) http.Handler {
 // defaultConcurrency is the limit of concurrent executions of a new AWS account.
 const defaultConcurrency = 1000
 
-// router finds the operation of a request. The operations of the data plane stand first, because routes are tried in
-// turn and theirs carry the load.
+// router finds the operation of a request.
 func (g *gateway) router() http.Handler {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	handlers := g.handlers()
@@ -102,17 +101,6 @@ func unknownOperation(w http.ResponseWriter, r *http.Request) {
 		"Check the endpoint: it must end before the date of the path, such as /2015-03-31/functions."))
 }
 
-// route parts requests for function URLs from those for the API.
-func (g *gateway) route(api http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id, prefix := g.urlOf(r); id != "" {
-			g.serveURL(w, r, id, prefix)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
-}
-
 // guard gives every reply a request id and turns a panic into the reply of a broken service.
 func (g *gateway) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -124,9 +112,9 @@ func (g *gateway) guard(next http.Handler) http.Handler {
 				return
 			}
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(cause)
+				panic(http.ErrAbortHandler)
 			}
-			g.Log.ErrorContext(r.Context(), "request failed with a panic", "requestId", id, "method", r.Method,
+			g.Logger.ErrorContext(r.Context(), "request failed with a panic", "requestId", id, "method", r.Method,
 				"path", r.URL.Path, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			if out.started {
 				panic(http.ErrAbortHandler) // half a reply must not look like a whole one

@@ -64,7 +64,7 @@ func (w *acknowledged) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 	if status == http.StatusAccepted {
-		_, _ = w.ResponseWriter.Write([]byte(`{"Status":202}`)) // a caller that has gone needs no answer
+		_, _ = w.Write([]byte(`{"Status":202}`)) // a caller that has gone needs no answer
 	}
 }
 

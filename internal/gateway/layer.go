@@ -32,7 +32,7 @@ type publishLayerVersionInput struct {
 }
 
 type layerContentInput struct {
-	ZipFile *string
+	ZipFile taken
 
 	s3Input
 }
@@ -102,7 +102,7 @@ func (g *gateway) publishLayerVersion(c *call) (any, error) {
 		CompatibleRuntimes: in.CompatibleRuntimes, CompatibleArchitectures: architectures(in.CompatibleArchitectures),
 	})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the API's error
+		return nil, err
 	}
 	return g.layerVersionOutput(c.r, layer), nil
 }
@@ -141,9 +141,9 @@ func (g *gateway) layerVersion(ctx context.Context, name string, version int64) 
 	layer := new(v1alpha1.LayerVersion)
 	err := g.engine.Get(ctx, v1alpha1.LayerVersionObjectName(name, version), layer)
 	if isNotFound(err) || err == nil && engine.Deleted(layer) {
-		return nil, nil //nolint:nilnil // callers word the error, each in its own way
+		return nil, nil
 	}
-	return layer, err //nolint:wrapcheck // the engine's errors are the API's
+	return layer, err
 }
 
 // getLayerVersion does GetLayerVersion.
@@ -256,7 +256,7 @@ func (g *gateway) matchingLayers(c *call, name string) ([]v1alpha1.LayerVersion,
 	}
 	all, err := engine.LayerVersions(c.r.Context(), g.engine, name)
 	if err != nil {
-		return nil, p, err //nolint:wrapcheck // the API's error
+		return nil, p, err
 	}
 	slices.Reverse(all)
 	return slices.DeleteFunc(all, func(l v1alpha1.LayerVersion) bool {
@@ -338,15 +338,18 @@ func (g *gateway) checkLayers(ctx context.Context, arns []string) error {
 // layerOf gets the layer version that the parts of an ARN name, deleted or not; nil if there is none here.
 func (g *gateway) layerOf(ctx context.Context, parts []string) (*v1alpha1.LayerVersion, error) {
 	version, err := strconv.ParseInt(parts[4], 10, 64)
-	if err != nil || parts[2] != g.Identity.Account {
-		return nil, nil //nolint:nilnil // callers word the error
+	if err != nil {
+		return nil, invalid("The version number of a layer must be a number, not %q.", parts[4])
+	}
+	if parts[2] != g.Identity.Account {
+		return nil, nil
 	}
 	layer := new(v1alpha1.LayerVersion)
 	err = g.engine.Get(ctx, v1alpha1.LayerVersionObjectName(parts[3], version), layer)
 	if isNotFound(err) {
-		return nil, nil //nolint:nilnil // same
+		return nil, nil
 	}
-	return layer, err //nolint:wrapcheck // the engine's errors are the API's
+	return layer, err
 }
 
 // layerSizes looks up how large the layers of a function are. One that is not there any more has no size.

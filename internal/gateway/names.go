@@ -6,9 +6,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/gorilla/mux"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -18,7 +17,7 @@ import (
 func (g *gateway) reference(c *call) (lambda.Reference, error) {
 	ref, err := awshttp.ParseTarget(mux.Vars(c.r)["FunctionName"], c.r)
 	if err != nil {
-		return ref, err //nolint:wrapcheck // the sentence is the API's
+		return ref, err
 	}
 	return ref, g.reachable(ref)
 }
@@ -64,12 +63,9 @@ func (g *gateway) functionNotFound(name lambda.Name, qualifier string) error {
 	return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", g.arn(name, qualifier))
 }
 
-// revisionNamespace makes revision ids differ from other UUIDs made of the same texts.
-var revisionNamespace = uuid.MustParse("6e1a0f0e-51f5-4c3c-9d4b-0b7d7a5c1b1e")
-
 // revision is the RevisionId of an object: it changes whenever the object does.
 func revision(m *metav1.ObjectMeta) string {
-	return uuid.NewSHA1(revisionNamespace, []byte(string(m.UID)+"/"+m.ResourceVersion)).String()
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("revision/"+string(m.UID)+"/"+m.ResourceVersion)).String()
 }
 
 // checkRevision fails if a caller names a revision that is not the object's.

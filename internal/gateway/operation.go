@@ -35,17 +35,20 @@ type handler struct {
 	refuses string
 }
 
-// ordered puts the operations that run functions first.
+// ordered puts the operations in the order in which they are tried: first those that run functions, because they carry
+// the load; then those that a query tells from another of the same path.
 func ordered(ops []operation) []operation {
-	slices.SortStableFunc(ops, func(a, b operation) int { return hot(b) - hot(a) })
+	slices.SortStableFunc(ops, func(a, b operation) int { return rank(b) - rank(a) })
 	return ops
 }
 
-func hot(op operation) int {
-	switch op.name {
-	case "Invoke":
+func rank(op operation) int {
+	switch {
+	case op.name == "Invoke":
+		return 3
+	case op.name == "InvokeWithResponseStream":
 		return 2
-	case "InvokeWithResponseStream":
+	case op.query != "":
 		return 1
 	default:
 		return 0
@@ -98,7 +101,7 @@ func (g *gateway) reply(c *call, h handler) {
 // fail answers with an error; what the caller must not see goes to the log.
 func (g *gateway) fail(c *call, err error) {
 	if e := lambda.AsError(err); e.Code.Status() >= http.StatusInternalServerError && e.Err != nil {
-		g.Log.ErrorContext(c.r.Context(), "operation failed", "operation", c.op.name, "requestId", awshttp.RequestID(c.w), "error", e.Err)
+		g.Logger.ErrorContext(c.r.Context(), "operation failed", "operation", c.op.name, "requestId", awshttp.RequestID(c.w), "error", e.Err)
 	}
 	awshttp.WriteError(c.w, err)
 }

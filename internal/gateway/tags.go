@@ -44,7 +44,7 @@ func (g *gateway) tagged(c *call) (lambda.Reference, error) {
 	}
 	ref, err := lambda.ParseReference(arn)
 	if err != nil {
-		return ref, err //nolint:wrapcheck // the sentence is the API's
+		return ref, err
 	}
 	if ref.Qualifier != "" {
 		return ref, invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")

@@ -44,7 +44,7 @@ func (a *archive) Write(p []byte) (int, error) {
 	}
 	a.size += int64(len(p))
 	if a.size <= inMemory {
-		return a.head.Write(p) //nolint:wrapcheck // a Buffer takes every write
+		return a.head.Write(p)
 	}
 	if err := a.spill(); err != nil {
 		return 0, err
@@ -115,7 +115,7 @@ func (g *gateway) store(ctx context.Context, a *archive) (*v1alpha1.Blob, error)
 	}
 	blob, err := g.engine.PutCode(ctx, io.NewSectionReader(a.readerAt(), 0, a.size), lambda.MaxZip)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	return &blob, nil
 }
@@ -144,6 +144,17 @@ func (g *gateway) decodeUpload(c *call, in any, path ...string) (*archive, error
 		return nil, err
 	}
 	return a, nil
+}
+
+// taken is the member that an archive was taken out of. Anything left in it came under another spelling of its name.
+type taken struct{}
+
+// UnmarshalJSON fails unless nothing is left.
+func (taken) UnmarshalJSON(b []byte) error {
+	if text := string(b); text == `""` || text == "null" {
+		return nil
+	}
+	return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: ZipFile must be a text in base64, and be spelled so.")
 }
 
 // uploadError says what is wrong with an upload.

@@ -35,7 +35,7 @@ type cors struct {
 
 // urlConfig is FunctionUrlConfig of the API's model.
 type urlConfig struct {
-	FunctionUrl      string //nolint:revive // the API's spelling
+	FunctionUrl      string
 	FunctionArn      string
 	CreationTime     string
 	LastModifiedTime string `json:",omitempty"`
@@ -115,7 +115,7 @@ func (g *gateway) createURLConfig(c *call) (any, error) {
 			"Error message:  FunctionUrlConfig exists for this Lambda function", g.arn(ref.Name, ref.Qualifier))
 	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	out := g.urlConfig(c, u)
 	out.LastModifiedTime = "" // the reply to the creation has none
@@ -149,7 +149,7 @@ func (g *gateway) urlConfigOf(c *call) (*v1alpha1.FunctionURLConfig, error) {
 	if isNotFound(err) {
 		return nil, lambda.Errorf(lambda.CodeResourceNotFound, "The resource you requested does not exist.")
 	}
-	return u, err //nolint:wrapcheck // the engine's errors are the API's
+	return u, err
 }
 
 // getURLConfig does GetFunctionUrlConfig.
@@ -184,7 +184,7 @@ func (g *gateway) updateURLConfig(c *call) (any, error) {
 			return g.urlConfig(c, u), nil
 		}
 		if !isStale(err) {
-			return nil, err //nolint:wrapcheck // the engine's errors are the API's
+			return nil, err
 		}
 	}
 	return nil, lambda.Errorf(lambda.CodeResourceConflict, "The function URL is being changed by others. Try again.")
@@ -201,8 +201,8 @@ func (g *gateway) deleteURLConfig(c *call) (any, error) {
 
 // listURLsOutput is ListFunctionUrlConfigsResponse.
 type listURLsOutput struct {
-	FunctionUrlConfigs []urlConfig //nolint:revive // the API's spelling
-	NextMarker         string      `json:",omitempty"`
+	FunctionUrlConfigs []urlConfig
+	NextMarker         string `json:",omitempty"`
 }
 
 // listURLConfigs does ListFunctionUrlConfigs.
@@ -238,7 +238,7 @@ func (g *gateway) urlConfigs(ctx context.Context, name lambda.Name) ([]v1alpha1.
 	}
 	var found v1alpha1.FunctionURLConfigList
 	if err := g.engine.List(ctx, &found, labels); err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	slices.SortFunc(found.Items, func(a, b v1alpha1.FunctionURLConfig) int { return strings.Compare(a.Spec.Qualifier, b.Spec.Qualifier) })
 	return found.Items, nil

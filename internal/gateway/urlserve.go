@@ -1,17 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"math/big"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/event"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -24,18 +24,29 @@ const (
 	urlIDLength = 32
 )
 
-// URLTarget is what a function URL leads to.
+// URLTarget is what a function URL leads to. Requests become events of format 2.0.
 type URLTarget struct {
-	// Function is the function with the alias that the URL is for, if any.
+	// Function is the function, with the alias that the URL is for, if any.
 	Function lambda.Reference
-	// InvokeMode says whether answers are streamed.
-	InvokeMode v1alpha1.InvokeMode
-	// ID is the URL's id, which is the domain prefix in events.
-	ID string
-	// Domain is the host under which the URL was called, without a port.
-	Domain string
-	// Account is the account in events.
-	Account string
+	// Stream says that answers go out as they are produced.
+	Stream bool
+	// CORS answers browsers; nil if the URL has no such policy.
+	CORS *event.CORS
+}
+
+// target is what an object says of its URL.
+func target(u *v1alpha1.FunctionURLConfig) URLTarget {
+	t := URLTarget{
+		Function: lambda.Reference{Name: lambda.Name(u.Spec.FunctionName), Qualifier: u.Spec.Qualifier},
+		Stream:   u.Spec.InvokeMode == v1alpha1.InvokeModeStream,
+	}
+	if c := u.Spec.CORS; c != nil {
+		t.CORS = &event.CORS{
+			AllowCredentials: c.AllowCredentials, AllowHeaders: c.AllowHeaders, AllowMethods: c.AllowMethods,
+			AllowOrigins: c.AllowOrigins, ExposeHeaders: c.ExposeHeaders, MaxAge: int(c.MaxAge),
+		}
+	}
+	return t
 }
 
 // urlID is the id of a function URL: 32 characters that follow from the object's uid and cannot be guessed without it.
@@ -59,7 +70,7 @@ func (g *gateway) address(r *http.Request, u *v1alpha1.FunctionURLConfig) string
 }
 
 // urlOf finds the id of the function URL that a request is for, and the part of the path that belongs to the address.
-func (g *gateway) urlOf(r *http.Request) (id, prefix string) {
+func urlOf(r *http.Request) (id, prefix string) {
 	if id, _, ok := strings.Cut(r.Host, urlHost); ok && id != "" && !strings.Contains(id, ".") {
 		return strings.ToLower(id), ""
 	}
@@ -71,43 +82,51 @@ func (g *gateway) urlOf(r *http.Request) (id, prefix string) {
 	return id, urlPath + id
 }
 
+// route parts requests for function URLs from those for the API.
+func (g *gateway) route(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, prefix := urlOf(r)
+		if id == "" && prefix == "" {
+			api.ServeHTTP(w, r)
+			return
+		}
+		g.serveURL(w, within(r, prefix), id)
+	})
+}
+
 // serveURL hands a request for a function URL to the front door.
-func (g *gateway) serveURL(w http.ResponseWriter, r *http.Request, id, prefix string) {
-	u, err := g.urls.find(r, g, id)
+func (g *gateway) serveURL(w http.ResponseWriter, r *http.Request, id string) {
+	d, err := g.urls.find(r.Context(), g, id)
 	if err != nil {
 		awshttp.WriteError(w, err)
 		return
 	}
-	if u == nil || g.FrontDoor == nil {
+	if d == nil || !g.mayCall(r, d) {
 		forbidden(w)
 		return
 	}
-	if answered := applyCORS(w, r, u.Spec.CORS); answered {
-		return
-	}
-	if u.Spec.AuthType == v1alpha1.AuthTypeIAM && g.verifyURL(r) != nil {
-		forbidden(w)
-		return
-	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	g.FrontDoor(URLTarget{
-		Function:   lambda.Reference{Name: lambda.Name(u.Spec.FunctionName), Qualifier: u.Spec.Qualifier},
-		InvokeMode: u.Spec.InvokeMode, ID: id, Domain: host, Account: g.Identity.Account,
-	}).ServeHTTP(w, within(r, prefix))
+	d.handler.ServeHTTP(w, r)
 }
 
-// verifyURL checks the signature that a URL for IAM callers demands; without a verifier its form must do.
-func (g *gateway) verifyURL(r *http.Request) error {
+// mayCall checks the signature that a URL for IAM callers demands; without a verifier its form must do. Browsers cannot
+// sign what they ask before a cross-origin request.
+func (g *gateway) mayCall(r *http.Request, d *door) bool {
+	if d.authType != v1alpha1.AuthTypeIAM {
+		return true
+	}
+	if d.cors != nil {
+		if _, preflight := d.cors.Preflight(r.Method, r.Header); preflight {
+			return true
+		}
+	}
+	verify := VerifyForm
 	if g.Verifier != nil {
-		return g.Verifier.Verify(r) //nolint:wrapcheck // the error is not shown
+		verify = g.Verifier.Verify
 	}
-	return VerifyForm(r)
+	return verify(r) == nil
 }
 
-// forbidden is what AWS answers for URLs that do not exist and for callers that may not call.
+// forbidden is what AWS answers for URLs that do not exist and to callers that may not call.
 func forbidden(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-Errortype", string(lambda.CodeAccessDenied))
@@ -124,7 +143,6 @@ func within(r *http.Request, prefix string) *http.Request {
 	inner.URL = new(url.URL)
 	*inner.URL = *r.URL
 	inner.URL.Path = rooted(strings.TrimPrefix(r.URL.Path, prefix))
-	inner.URL.RawPath = ""
 	if r.URL.RawPath != "" {
 		inner.URL.RawPath = rooted(strings.TrimPrefix(r.URL.RawPath, prefix))
 	}
@@ -139,102 +157,70 @@ func rooted(path string) string {
 	return path
 }
 
-// urlIndex knows the objects of the ids that were asked for. It is only a shortcut: every hit is checked against the
-// object, so it need not learn of deletions.
+// door is the front door of one function URL, made from one state of its object.
+type door struct {
+	name     string
+	revision string
+	authType v1alpha1.AuthType
+	cors     *event.CORS
+	handler  http.Handler
+}
+
+// urlIndex keeps the front doors of the function URLs that were called. It is only a shortcut: every hit is checked
+// against the object, so it need not learn of changes.
 type urlIndex struct {
 	mu    sync.Mutex
-	names map[string]string
+	doors map[string]*door
 }
 
-// find gets the function URL of an id; nil if there is none.
-func (x *urlIndex) find(r *http.Request, g *gateway, id string) (*v1alpha1.FunctionURLConfig, error) {
-	if len(id) != urlIDLength {
-		return nil, nil //nolint:nilnil // callers word the error
+// find gets the front door of an id; nil if there is no such URL.
+func (x *urlIndex) find(ctx context.Context, g *gateway, id string) (*door, error) {
+	if len(id) != urlIDLength || g.FrontDoor == nil {
+		return nil, nil
 	}
 	x.mu.Lock()
-	name := x.names[id]
+	known := x.doors[id]
 	x.mu.Unlock()
-	if name != "" {
-		u := new(v1alpha1.FunctionURLConfig)
-		err := g.engine.Get(r.Context(), name, u)
-		if err == nil && urlID(u) == id {
-			return u, nil
-		}
-		if err != nil && !isNotFound(err) {
-			return nil, err //nolint:wrapcheck // the engine's errors are the API's
-		}
+	if known == nil {
+		return x.search(ctx, g, id)
 	}
-	return x.search(r, g, id)
+	u := new(v1alpha1.FunctionURLConfig)
+	err := g.engine.Get(ctx, known.name, u)
+	if isNotFound(err) || err == nil && urlID(u) != id {
+		return nil, nil
+	}
+	if err != nil || u.ResourceVersion == known.revision {
+		return known, err
+	}
+	return x.open(g, u), nil
 }
 
-// search looks through all function URLs and learns their ids.
-func (x *urlIndex) search(r *http.Request, g *gateway, id string) (*v1alpha1.FunctionURLConfig, error) {
-	all, err := g.urlConfigs(r.Context(), "")
+// search looks for an id among all function URLs.
+func (x *urlIndex) search(ctx context.Context, g *gateway, id string) (*door, error) {
+	all, err := g.urlConfigs(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	names := make(map[string]string, len(all))
-	var found *v1alpha1.FunctionURLConfig
 	for i := range all {
-		names[urlID(&all[i])] = all[i].Name
 		if urlID(&all[i]) == id {
-			found = &all[i]
+			return x.open(g, &all[i]), nil
 		}
 	}
+	return nil, nil
+}
+
+// open makes the front door of a function URL and keeps it.
+func (x *urlIndex) open(g *gateway, u *v1alpha1.FunctionURLConfig) *door {
+	t := target(u)
+	d := &door{name: u.Name, revision: u.ResourceVersion, authType: u.Spec.AuthType, cors: t.CORS, handler: g.FrontDoor(t)}
 	x.mu.Lock()
-	x.names = names
-	x.mu.Unlock()
-	return found, nil
+	defer x.mu.Unlock()
+	if len(x.doors) >= maxDoors || x.doors == nil {
+		x.doors = make(map[string]*door)
+	}
+	x.doors[urlID(u)] = d
+	return d
 }
 
-// applyCORS adds what browsers need to know and answers their preflight requests.
-func applyCORS(w http.ResponseWriter, r *http.Request, p *v1alpha1.CORS) (answered bool) {
-	origin := r.Header.Get("Origin")
-	if p == nil || origin == "" {
-		return false
-	}
-	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-	if allowed := allowedOrigin(origin, p); allowed != "" {
-		describeCORS(w.Header(), allowed, p, preflight)
-	}
-	if preflight {
-		w.WriteHeader(http.StatusOK)
-	}
-	return preflight
-}
-
-// allowedOrigin is what a browser is told about its origin; empty if it is not allowed.
-func allowedOrigin(origin string, p *v1alpha1.CORS) string {
-	for _, o := range p.AllowOrigins {
-		if o == "*" && !p.AllowCredentials {
-			return "*"
-		}
-		if o == "*" || strings.EqualFold(o, origin) {
-			return origin
-		}
-	}
-	return ""
-}
-
-func describeCORS(h http.Header, origin string, p *v1alpha1.CORS, preflight bool) {
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Add("Vary", "Origin")
-	if p.AllowCredentials {
-		h.Set("Access-Control-Allow-Credentials", "true")
-	}
-	if len(p.ExposeHeaders) > 0 {
-		h.Set("Access-Control-Expose-Headers", strings.Join(p.ExposeHeaders, ","))
-	}
-	if !preflight {
-		return
-	}
-	if len(p.AllowMethods) > 0 {
-		h.Set("Access-Control-Allow-Methods", strings.Join(p.AllowMethods, ","))
-	}
-	if len(p.AllowHeaders) > 0 {
-		h.Set("Access-Control-Allow-Headers", strings.Join(p.AllowHeaders, ","))
-	}
-	if p.MaxAge > 0 {
-		h.Set("Access-Control-Max-Age", strconv.Itoa(int(p.MaxAge)))
-	}
-}
+// maxDoors is how many front doors are kept; deleted URLs leave theirs behind until then.
+const maxDoors = 10000

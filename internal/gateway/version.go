@@ -13,7 +13,7 @@ import (
 type publishVersionInput struct {
 	CodeSha256  string
 	Description *string
-	RevisionId  string //nolint:revive // the API's spelling
+	RevisionId  string
 
 	PublishTo refused `why:"there are no capacity providers here; leave it out"`
 }
@@ -44,7 +44,7 @@ func (g *gateway) publishVersion(c *call) (any, error) {
 	}
 	v, _, err := engine.PublishVersion(ctx, g.engine, fn, deref(in.Description))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the API's error
+		return nil, err
 	}
 	return g.describe(ctx, versionSnapshot(v, g.arn(ref.Name, number(v))))
 }
@@ -82,7 +82,7 @@ func (g *gateway) listVersions(c *call) (any, error) {
 func (g *gateway) versionSnapshots(ctx context.Context, fn *v1alpha1.Function) ([]snapshot, error) {
 	versions, err := engine.Versions(ctx, g.engine, fn.LambdaName())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the engine's errors are the API's
+		return nil, err
 	}
 	all := []snapshot{snapshotOf(fn, g.arn(nameOf(fn), lambda.LatestVersion))}
 	for i := range versions {

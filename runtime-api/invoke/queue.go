@@ -39,8 +39,10 @@ func NewQueue(capacity int) *Queue { return &Queue{capacity: capacity} }
 
 // Submit accepts an invocation. It reports whether an idle environment took it at once. A full queue refuses with
 // TooManyRequestsException.
-func (q *Queue) Submit(in *lambda.Invocation) (t *Task, taken bool, err error) {
-	t = newTask(in, time.Now())
+//
+// ctx is the caller's. A task whose caller has left is never handed out.
+func (q *Queue) Submit(ctx context.Context, in *lambda.Invocation) (t *Task, taken bool, err error) {
+	t = newTask(ctx, in, time.Now())
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -128,7 +130,7 @@ func (q *Queue) enter() (*Task, *poller, error) {
 		t := q.tasks[0]
 		q.tasks[0] = nil
 		q.tasks = q.tasks[1:]
-		if t.live() {
+		if t.wanted() {
 			return t, nil, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 func submit(t *testing.T, q *Queue, id string) *Task {
 	t.Helper()
-	task, _, err := q.Submit(&lambda.Invocation{ID: id})
+	task, _, err := q.Submit(context.Background(), &lambda.Invocation{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,13 +26,13 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	q := NewQueue(2)
 	submit(t, q, "a")
 	b := submit(t, q, "b")
-	_, _, err := q.Submit(&lambda.Invocation{ID: "c"})
+	_, _, err := q.Submit(context.Background(), &lambda.Invocation{ID: "c"})
 	refusal := lambda.AsError(err)
 	if refusal.Code != lambda.CodeTooManyRequests || refusal.RetryAfter <= 0 {
 		t.Fatalf("got %v, want TooManyRequestsException with Retry-After", err)
 	}
 	b.Abandon()
-	if _, _, err := q.Submit(&lambda.Invocation{ID: "d"}); err != nil {
+	if _, _, err := q.Submit(context.Background(), &lambda.Invocation{ID: "d"}); err != nil {
 		t.Errorf("a caller that left must make room, got %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestDeadPollerIsNoticedWhileItWaits(t *testing.T) {
 		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		if _, taken, err := q.Submit(&lambda.Invocation{ID: "a"}); err != nil || taken {
+		if _, taken, err := q.Submit(context.Background(), &lambda.Invocation{ID: "a"}); err != nil || taken {
 			t.Errorf("a task went to a poller that is gone (taken %v, %v)", taken, err)
 		}
 	})
@@ -124,7 +124,7 @@ func TestCloseLetsAcceptedTasksBeTaken(t *testing.T) {
 	q := NewQueue(1)
 	a := submit(t, q, "a")
 	q.Close()
-	if _, _, err := q.Submit(&lambda.Invocation{ID: "b"}); !errors.Is(err, ErrClosed) {
+	if _, _, err := q.Submit(context.Background(), &lambda.Invocation{ID: "b"}); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed queue accepted: %v", err)
 	}
 	if got, err := q.Take(t.Context(), nil, here); err != nil || got != a {

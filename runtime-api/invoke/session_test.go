@@ -43,7 +43,7 @@ func newFixture(t *testing.T, opts Options) *fixture {
 
 func (f *fixture) submit(id string) *Task {
 	f.Helper()
-	t, _, err := f.q.Submit(&lambda.Invocation{ID: id})
+	t, _, err := f.q.Submit(context.Background(), &lambda.Invocation{ID: id})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -588,7 +588,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 func (f *fixture) streaming(w lambda.ResponseStream) *Task {
 	f.Helper()
-	t, _, err := f.q.Submit(&lambda.Invocation{ID: "a", Stream: w})
+	t, _, err := f.q.Submit(context.Background(), &lambda.Invocation{ID: "a", Stream: w})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type Task struct {
 	// Queued is when the invocation was accepted.
 	Queued time.Time
 
+	caller   context.Context // only asked whether the caller still waits
 	mu       sync.Mutex
 	phase    phase
 	started  time.Time // hand-over
@@ -35,8 +37,8 @@ type Task struct {
 	left      bool
 }
 
-func newTask(in *lambda.Invocation, now time.Time) *Task {
-	return &Task{In: in, Queued: now, done: make(chan struct{})}
+func newTask(caller context.Context, in *lambda.Invocation, now time.Time) *Task {
+	return &Task{In: in, caller: caller, Queued: now, done: make(chan struct{})}
 }
 
 // Started is the moment of hand-over; zero before it.
@@ -120,6 +122,14 @@ func (t *Task) live() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.phase == queued
+}
+
+// wanted says whether the task still waits and its caller too.
+func (t *Task) wanted() bool {
+	if t.caller.Err() != nil {
+		t.Abandon()
+	}
+	return t.live()
 }
 
 // Leave tells the task that its caller has gone: nothing is written to the caller's stream from now on.

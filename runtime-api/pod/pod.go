@@ -68,7 +68,7 @@ func (p *Pod) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result
 		return nil, ErrShuttingDown
 	}
 	defer p.inflight.Done()
-	t, taken, err := p.queue.Submit(in)
+	t, taken, err := p.queue.Submit(ctx, in)
 	if err != nil {
 		p.cfg.Observer.Refused("full")
 		return nil, err

@@ -144,8 +144,7 @@ func holdMemory(args []string) error {
 	for i := 0; i < len(block); i += os.Getpagesize() {
 		block[i] = 1
 	}
-	fmt.Println("holding")
-	stay()
+	stay("holding")
 	runtime.KeepAlive(block)
 	return nil
 }
@@ -168,15 +167,15 @@ func mapFile(args []string) error {
 	for i := 0; i < len(block); i += os.Getpagesize() {
 		sum += block[i]
 	}
-	fmt.Println("holding", sum)
-	stay()
+	stay("holding", sum)
 	return nil
 }
 
-// stay waits for a signal.
-func stay() {
+// stay prints a line and waits for a signal.
+func stay(line ...any) {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
+	fmt.Println(line...)
 	<-told
 }
 
@@ -190,8 +189,7 @@ func beParent(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(p.Pid())
-	stay()
+	stay(p.Pid())
 	return nil
 }
 

@@ -116,6 +116,28 @@ func TestPeakMemoryNeedsNoLimit(t *testing.T) {
 	}
 }
 
+func TestPeakSeesWhatCameAndWent(t *testing.T) {
+	proc := plant(t, map[string]string{
+		"42/stat":   "42 (sleep)" + tail,
+		"42/status": "Name:\tsleep\nVmHWM:\t204800 kB\nVmRSS:\t1840 kB\n",
+	})
+	w := &watch{members: &census{proc: proc, leader: 42}}
+	w.look(0)
+	if got := w.highest(); got != 200*mib {
+		t.Errorf("peak %d, want the leader's own, %d", got, 200*mib)
+	}
+}
+
+func TestLookIsOverAfterTheEnd(t *testing.T) {
+	proc := plant(t, map[string]string{"42/stat": "42 (somebody else)" + tail})
+	w := &watch{members: &census{proc: proc, leader: 42}, limit: 1, exceed: func() { t.Error("acts on a reused pid") }}
+	w.end()
+	w.look(0)
+	if got := w.highest(); got != 0 {
+		t.Errorf("peak %d, measured at a reused pid", got)
+	}
+}
+
 func TestExactlyFallsBackToResidentSet(t *testing.T) {
 	c := &census{proc: t.TempDir()}
 	members := []stat{{identity: identity{pid: 1}, rss: 5}, {identity: identity{pid: 2}, rss: 7}}
@@ -158,4 +180,16 @@ func FuzzKilobytes(f *testing.F) {
 			t.Errorf("kilobytes(%q) = %d", text, n)
 		}
 	})
+}
+
+// BenchmarkLook is the price of a look at a small tree.
+func BenchmarkLook(b *testing.B) {
+	p, err := Start(shell("sleep 1000 & exec sleep 1000"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Kill()
+	for b.Loop() {
+		p.memory.look(0)
+	}
 }

@@ -6,16 +6,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 )
 
 func TestExit(t *testing.T) {
@@ -49,12 +50,37 @@ func TestExitOfLostStatus(t *testing.T) {
 	}
 }
 
+func TestVerdict(t *testing.T) {
+	killed := exec.Command("/bin/sh", "-c", "kill -KILL $$")
+	ended := exec.Command("/bin/sh", "-c", "exit 1")
+	_, _ = killed.Run(), ended.Run() // their states matter
+	for _, tc := range []struct {
+		reason  string
+		process *Process
+		state   *os.ProcessState
+		starved bool
+		want    bool
+	}{
+		{"killed while the kernel killed for want of memory", &Process{}, killed.ProcessState, true, true},
+		{"killed by us while the kernel killed others", &Process{shot: true}, killed.ProcessState, true, false},
+		{"killed by us for its memory", &Process{shot: true, memory: &watch{exceeded: true}}, killed.ProcessState, false, true},
+		{"ended by itself just before the kill", &Process{shot: true, memory: &watch{exceeded: true}}, ended.ProcessState, true, false},
+	} {
+		if tc.process.memory == nil {
+			tc.process.memory = &watch{}
+		}
+		if got := tc.process.verdict(tc.state, tc.starved).OOM; got != tc.want {
+			t.Errorf("%s: OOM = %v, want %v", tc.reason, got, tc.want)
+		}
+	}
+}
+
 func TestStartHandsOver(t *testing.T) {
 	t.Setenv("OURS", "not for the program")
 	var out screen
 	spec := shell(`pwd; echo "$0 $1 $2"; echo "$GIVEN|$OURS|$_LAMBKIN_PROCESS"; cat; ps -o pgid= -o sid= -p $$`, "a  b", "$(id); *")
 	spec.Dir = "/usr"
-	spec.Env = append(spec.Env, "GIVEN=x=y")
+	spec.Env = append(make([]string, 0, 9), spec.Env[0], "GIVEN=x=y")
 	spec.Stdout = &out
 	p := run(t, spec)
 	wait(t, p)
@@ -68,8 +94,8 @@ func TestStartHandsOver(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what the program got -want +got:\n%s", diff)
 	}
-	if len(spec.Env) != 2 {
-		t.Errorf("the caller's environment has become %q", spec.Env)
+	if beyond := spec.Env[:3][2]; beyond != "" {
+		t.Errorf("%q was written into the caller's array", beyond)
 	}
 }
 
@@ -185,6 +211,7 @@ func TestDescendantsDie(t *testing.T) {
 		{"in a session of its own", `setsid sleep 1000 & echo $!`},
 		{"a daemon: own session, parents gone", `(setsid sh -c 'echo $$; exec sleep 1000' &)`},
 		{"in a session of its own, with another environment", `env -i setsid sleep 1000 & echo $!`},
+		{"in the session, but in a group of its own, with another environment, parents gone", `bash -c 'set -m; env -i sleep 1000 & echo $!'`},
 		{"in the group, with another environment, parents gone", `(env -i sh -c 'echo $$; exec sleep 1000' &)`},
 		{"holding our pipes and ignoring SIGTERM", `(trap '' TERM HUP; setsid sh -c 'echo $$; while :; do sleep 1; done' &)`},
 	} {
@@ -382,30 +409,38 @@ func TestDiesWithItsParent(t *testing.T) {
 	}
 }
 
-func TestOutlivesTheThreadThatStartedIt(t *testing.T) {
-	thread := make(chan int)
-	started := make(chan *Process)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		thread <- unix.Gettid()
-		p, err := Start(shell("exec sleep 1000"))
-		if err != nil {
-			t.Error(err)
-		}
-		started <- p
-	}()
-	tid := <-thread
-	p := <-started
-	defer p.Kill()
-	if tid == os.Getpid() {
-		t.Skip("got the main thread, which does not end")
+// A program dies with the thread that forked it, so that thread must not end,
+// although Go ends threads: here all the time.
+func TestOutlivesDyingThreads(t *testing.T) {
+	var churn sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		churn.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+				}()
+				<-ended
+			}
+		})
 	}
-	eventually(t, "the thread ends", func() bool {
-		_, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid))
-		return errors.Is(err, fs.ErrNotExist)
-	})
-	if err := p.Signal(0); err != nil || !alive(p.Pid()) {
-		t.Errorf("the program has died with the thread of its starter (%v)", err)
+	var started []*Process
+	for range 100 {
+		started = append(started, run(t, shell("exec sleep 1000")))
+	}
+	close(stop)
+	churn.Wait()
+	for _, p := range started {
+		if !alive(p.Pid()) {
+			t.Errorf("process %d has died with a thread", p.Pid())
+		}
 	}
 }
 

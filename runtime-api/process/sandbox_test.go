@@ -286,3 +286,19 @@ func TestAsOrdinaryUser(t *testing.T) {
 		t.Logf("no sandbox for ordinary users here:\n%s", out.String())
 	}
 }
+
+// BenchmarkStart is the price of a program that does nothing, and of its sandbox.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	for name, sandbox := range map[string]Sandbox{"plain": {}, "sandbox": {Task: dir, Opt: dir, Tmp: dir}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				p, err := Start(Spec{Path: "/bin/true", Sandbox: sandbox})
+				if err != nil {
+					b.Fatal(err)
+				}
+				<-p.Done()
+			}
+		})
+	}
+}

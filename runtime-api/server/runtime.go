@@ -31,6 +31,8 @@ type API struct {
 	Registry *extension.Registry
 	// Bus takes telemetry subscriptions.
 	Bus *telemetry.Bus
+	// NoExtensions closes the Extensions, Telemetry and Logs APIs.
+	NoExtensions bool
 	// Identity completes the ARNs of functions that callers named without one.
 	Identity lambda.Identity
 }
@@ -41,15 +43,17 @@ func (a *API) Handler() http.Handler {
 	r.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	})
-	r.Methods(http.MethodGet).Path("/2018-06-01/ping").HandlerFunc(ping)
-	r.Methods(http.MethodGet).Path(pathNext).HandlerFunc(a.next)
-	r.Methods(http.MethodPost).Path(pathInvocation + "{id}/response").HandlerFunc(a.answer((*invoke.Session).Respond))
-	r.Methods(http.MethodPost).Path(pathInvocation + "{id}/error").HandlerFunc(a.answer((*invoke.Session).Fail))
-	r.Methods(http.MethodPost).Path("/2018-06-01/runtime/init/error").HandlerFunc(a.initReport((*invoke.Session).InitError))
-	r.Methods(http.MethodPost).Path("/2018-06-01/runtime/restore/error").HandlerFunc(a.initReport((*invoke.Session).RestoreError))
-	r.Methods(http.MethodGet).Path("/2018-06-01/runtime/restore/next").HandlerFunc(a.restoreNext)
-	extensionRoutes(r, a.Registry)
-	telemetryRoutes(r, a.Bus, a.Registry)
+	r.Path("/2018-06-01/ping").Methods(http.MethodGet).HandlerFunc(ping)
+	r.Path(pathNext).Methods(http.MethodGet).HandlerFunc(a.next)
+	r.Path(pathInvocation + "{id}/response").Methods(http.MethodPost).HandlerFunc(a.answer((*invoke.Session).Respond))
+	r.Path(pathInvocation + "{id}/error").Methods(http.MethodPost).HandlerFunc(a.answer((*invoke.Session).Fail))
+	r.Path("/2018-06-01/runtime/init/error").Methods(http.MethodPost).HandlerFunc(a.initReport((*invoke.Session).InitError))
+	r.Path("/2018-06-01/runtime/restore/error").Methods(http.MethodPost).HandlerFunc(a.initReport((*invoke.Session).RestoreError))
+	r.Path("/2018-06-01/runtime/restore/next").Methods(http.MethodGet).HandlerFunc(a.restoreNext)
+	if !a.NoExtensions {
+		extensionRoutes(r, a.Registry)
+		telemetryRoutes(r, a.Bus, a.Registry)
+	}
 	return r
 }
 

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,7 +16,7 @@ const maxHeaderBytes = 2 << 20
 // There are no time limits on these connections: a runtime may wait for its next event for hours, and a process that
 // is slow to send harms nobody but its own invocation, whose time limit holds.
 func (a *API) Serve(ctx context.Context, ln net.Listener) error {
-	rest := &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: ctx.Done()}
+	rest := newHandover(ctx, ln.Addr())
 	std := &http.Server{
 		Handler:        a.Handler(),
 		MaxHeaderBytes: maxHeaderBytes,
@@ -53,47 +51,10 @@ func (a *API) accept(ctx context.Context, ln net.Listener, open *connSet, rest *
 		}
 		owned.Go(func() {
 			defer open.forget(conn)
-			a.serveConn(ctx, conn, rest)
+			a.serveConn(ctx, newLeanConn(conn), rest)
 		})
 	}
 }
-
-// handover is a listener whose connections are those that the lean loop passes on, with what was read from them.
-type handover struct {
-	addr  net.Addr
-	conns chan net.Conn
-	done  <-chan struct{}
-}
-
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handover) Close() error   { return nil }
-func (h *handover) Addr() net.Addr { return h.addr }
-
-// take passes a connection on and reports whether it was taken; the lean loop must not touch it any more if it was.
-func (h *handover) take(c net.Conn, read *bufio.Reader) bool {
-	select {
-	case h.conns <- &replayConn{Conn: c, read: read}:
-		return true
-	case <-h.done:
-		return false
-	}
-}
-
-// replayConn gives what was read ahead before the rest.
-type replayConn struct {
-	net.Conn
-	read *bufio.Reader
-}
-
-func (c *replayConn) Read(p []byte) (int, error) { return c.read.Read(p) }
 
 // connSet closes at the end what is still open.
 type connSet struct {
@@ -129,6 +90,3 @@ func (s *connSet) closeAll() {
 		_ = c.Close()
 	}
 }
-
-// errNotLean says that a request is none of those that the lean loop answers.
-var errNotLean = errors.New("not a request of the lean loop")

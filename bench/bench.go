@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// environments is how many execution environments the loaded pod has.
+const environments = 4
+
+// crowd is how many callers there are under load.
+const crowd = 64
+
+// bench is one run.
+type bench struct {
+	runtimeAPI, lambkin, handler string
+	rounds, requests             int
+	only                         string
+	peers                        peers
+	peerPath                     string
+
+	echo, proxy *child
+}
+
+// row is one line of the table.
+type row struct {
+	what  string
+	value string
+	bound string
+	met   bool
+}
+
+// peers are other servers to measure.
+type peers []peer
+
+type peer struct {
+	name string
+	argv []string
+}
+
+// String is for the flag package.
+func (p *peers) String() string { return fmt.Sprint(len(*p)) }
+
+// Set takes NAME=COMMAND ARGS….
+func (p *peers) Set(text string) error {
+	name, command, ok := strings.Cut(text, "=")
+	if !ok || strings.TrimSpace(command) == "" {
+		return fmt.Errorf("%q is not NAME=COMMAND", text)
+	}
+	*p = append(*p, peer{name, strings.Fields(command)})
+	return nil
+}
+
+// run prints the table, and fails if a bound does not hold.
+func (b *bench) run(w io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if b.echo, _, err = start([]string{self, "yardstick", "echo", "{addr}"}, nil); err != nil {
+		return err
+	}
+	defer b.echo.stop()
+	if b.proxy, _, err = start([]string{self, "yardstick", "proxy", "{addr}", "http://" + b.echo.addr}, nil); err != nil {
+		return err
+	}
+	defer b.proxy.stop()
+	rows, err := b.measure()
+	if err != nil {
+		return err
+	}
+	return report(w, rows)
+}
+
+func (b *bench) measure() (rows []row, err error) {
+	for _, m := range []struct {
+		name string
+		run  func() ([]row, error)
+	}{
+		{"load", b.underLoad},
+		{"single", b.singleCaller},
+		{"large", b.largePayload},
+		{"start", b.startUp},
+		{"serve", b.localEngine},
+	} {
+		if !strings.Contains(m.name, b.only) {
+			continue
+		}
+		more, err := m.run()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
+}
+
+func report(w io.Writer, rows []row) error {
+	missed := 0
+	fmt.Fprint(w, "| what | measured | bound | met |\n|---|---|---|---|\n")
+	for _, r := range rows {
+		met := "yes"
+		switch {
+		case r.bound == "":
+			met = ""
+		case !r.met:
+			met = "**no**"
+			missed++
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", r.what, r.value, r.bound, met)
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d bounds do not hold", missed)
+	}
+	return nil
+}
+
+// startPod starts runtime-api with the Go function.
+func (b *bench) startPod(n int) (*child, time.Duration, error) {
+	return start([]string{b.runtimeAPI, "-addr", "{addr}", "-environments", fmt.Sprint(n), "-timeout", "60", "--", b.handler}, nil)
+}
+
+func invokeURL(c *child) string { return "http://" + c.addr + "/2015-03-31/functions/function/invocations" }
+
+// server is one side of a comparison.
+type server struct {
+	name string
+	*child
+	url string
+}
+
+func (b *bench) servers(n int) ([]server, func(), error) {
+	pod, _, err := b.startPod(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	list := []server{{"echo", b.echo, "http://" + b.echo.addr + "/"}, {"proxy", b.proxy, "http://" + b.proxy.addr + "/"},
+		{"runtime-api", pod, invokeURL(pod)}}
+	stops := []func(){pod.stop}
+	for _, p := range b.peers {
+		c, _, err := start(p.argv, []string{"PORT={port}"})
+		if err != nil {
+			return nil, nil, errors.Join(err, nil)
+		}
+		list = append(list, server{p.name, c, "http://" + c.addr + b.peerPath})
+		stops = append(stops, c.stop)
+	}
+	return list, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}, nil
+}
+
+// compare sends the same load to all servers in turn, round after round, and gives for each the median of every figure.
+func (b *bench) compare(servers []server, l load) (map[string]measured, error) {
+	all := make(map[string][]measured)
+	for round := range b.rounds + 1 {
+		for _, s := range servers {
+			l.url = s.url
+			m, err := l.run(s.child)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round > 0 { // the first one warms up
+				all[s.name] = append(all[s.name], m)
+			}
+		}
+	}
+	middle := make(map[string]measured)
+	for name, ms := range all {
+		middle[name] = measured{
+			wall:   median(pick(ms, func(m measured) time.Duration { return m.wall })),
+			median: median(pick(ms, func(m measured) time.Duration { return m.median })),
+			cpu:    median(pick(ms, func(m measured) time.Duration { return m.cpu })),
+		}
+	}
+	return middle, nil
+}
+
+func pick[T any](ms []measured, f func(measured) T) []T {
+	out := make([]T, len(ms))
+	for i, m := range ms {
+		out[i] = f(m)
+	}
+	return out
+}
+
+func (b *bench) underLoad() ([]row, error) {
+	servers, stop, err := b.servers(environments)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	m, err := b.compare(servers, load{callers: crowd, total: b.requests, body: []byte(`{"hello":"world"}`)})
+	if err != nil {
+		return nil, err
+	}
+	rows := []row{
+		ratio("CPU of `runtime-api` per invocation, 64 callers, 4 environments, in units of the echo server's CPU per request",
+			m["runtime-api"].cpu.Seconds()/m["echo"].cpu.Seconds(), atMost(3.0)),
+		ratio("requests/s, 64 callers, 4 environments, in units of a third of the echo server's",
+			m["runtime-api"].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3), atLeast(0.5)),
+		{what: "the same with the one-hop proxy instead of `runtime-api`: CPU; requests/s", value: fmt.Sprintf("%.2f; %.2f",
+			m["proxy"].cpu.Seconds()/m["echo"].cpu.Seconds(), m["proxy"].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3))},
+	}
+	for _, p := range b.peers {
+		rows = append(rows, row{what: "the same with " + p.name, value: fmt.Sprintf("%.2f; %.2f",
+			m[p.name].cpu.Seconds()/m["echo"].cpu.Seconds(), m[p.name].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3))})
+	}
+	return rows, nil
+}
+
+func (b *bench) singleCaller() ([]row, error) {
+	servers, stop, err := b.servers(1)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	m, err := b.compare(servers, load{callers: 1, total: b.requests / 4, body: []byte(`{"hello":"world"}`)})
+	if err != nil {
+		return nil, err
+	}
+	return []row{ratio("median of one caller, warm, in units of the one-hop proxy's median",
+		m["runtime-api"].median.Seconds()/m["proxy"].median.Seconds(), atMost(1.1))}, nil
+}
+
+func (b *bench) largePayload() ([]row, error) {
+	servers, stop, err := b.servers(1)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	body := append(append([]byte{'"'}, bytes.Repeat([]byte("x"), 6<<20-2)...), '"')
+	m, err := b.compare(servers, load{callers: 1, total: 20, body: body})
+	if err != nil {
+		return nil, err
+	}
+	return []row{ratio("6 MB there and back, in units of the echo server's time",
+		m["runtime-api"].median.Seconds()/m["echo"].median.Seconds(), atMost(3.0))}, nil
+}
+
+// bound is a limit for a ratio.
+type bound struct {
+	text  string
+	holds func(float64) bool
+}
+
+func atMost(limit float64) bound {
+	return bound{fmt.Sprintf("≤ %g", limit), func(v float64) bool { return v <= limit }}
+}
+
+func atLeast(limit float64) bound {
+	return bound{fmt.Sprintf("≥ %g", limit), func(v float64) bool { return v >= limit }}
+}
+
+func ratio(what string, v float64, b bound) row {
+	return row{what: what, value: fmt.Sprintf("%.2f", v), bound: b.text, met: b.holds(v)}
+}

@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/source"
+	"github.com/lambkin-dev/lambkin/cli/terminal"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/engine/remote"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// App is what all commands share. The zero value of everything but IO works.
+type App struct {
+	// IO are the streams.
+	IO *terminal.Streams
+	// Getenv reads an environment variable; os.Getenv if nil.
+	Getenv func(string) string
+	// Now gives the time; time.Now if nil.
+	Now func() time.Time
+	// Tools runs compilers and package managers; the machine's if nil.
+	Tools source.Tools
+
+	flags globalFlags
+}
+
+// globalFlags are the flags of every command.
+type globalFlags struct {
+	endpoint  string
+	namespace string
+	output    string
+	dry       bool
+	debug     bool
+	// tm's flags about clusters and registries, refused with a reason.
+	kubeconfig     string
+	registryHost   string
+	registrySecret string
+	registryTLS    bool
+}
+
+func (a *App) getenv(name string) string {
+	if a.Getenv == nil {
+		return os.Getenv(name)
+	}
+	return a.Getenv(name)
+}
+
+func (a *App) now() time.Time {
+	if a.Now == nil {
+		return time.Now()
+	}
+	return a.Now()
+}
+
+// client gives the engine behind the endpoint.
+func (a *App) client() (engine.Engine, error) {
+	endpoint, err := a.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	e, err := remote.New(endpoint.value)
+	if err != nil {
+		return nil, fmt.Errorf("%w (from %s)", err, endpoint.from)
+	}
+	return e, nil
+}
+
+// function reads a function by its Lambda name.
+func (a *App) function(ctx context.Context, e engine.Objects, name string) (*v1alpha1.Function, error) {
+	fn := new(v1alpha1.Function)
+	err := e.Get(ctx, v1alpha1.ObjectName(name), fn)
+	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
+		return nil, fmt.Errorf("there is no function %q: \"lambkin get\" lists what there is, \"lambkin deploy %s\" makes one: %w", name, name, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get function %q: %w", name, err)
+	}
+	return fn, nil
+}
+
+// reference reads NAME or NAME:QUALIFIER, with a separate qualifier from a flag.
+func reference(name, qualifier string) (lambda.Reference, error) {
+	ref, err := lambda.ParseReference(name)
+	if err != nil {
+		return ref, usagef("%q does not name a function", name)
+	}
+	ref, err = ref.WithQualifier(qualifier)
+	if err != nil {
+		return ref, usagef("qualifier %q: %s", qualifier, lambda.AsError(err).Message)
+	}
+	return ref, nil
+}
+
+// outputs are the values of --output.
+func outputs() []string { return []string{"json", "yaml", "name", "wide"} }
+
+// check refuses global flags that have no meaning, before any command runs.
+func (a *App) check(*cobra.Command, []string) error {
+	f := a.flags
+	if f.output != "" && !slices.Contains(outputs(), f.output) {
+		return usagef("--output %q: want one of %s", f.output, strings.Join(outputs(), ", "))
+	}
+	if f.namespace != "" && f.namespace != remote.Namespace {
+		return usagef("--namespace %q: this server has only the namespace %q", f.namespace, remote.Namespace)
+	}
+	if f.kubeconfig != "" || f.registryHost != "" || f.registrySecret != "" || f.registryTLS {
+		return fmt.Errorf("--config and --registry-…: %w", errClusterOnly)
+	}
+	return nil
+}
+
+// errClusterOnly says that a command of tm makes sense on a cluster only.
+var errClusterOnly = errors.New("this is about a cluster and its registry, and nothing of that exists here: " +
+	"functions run from their code, without images; on a cluster use kubectl")

@@ -1,0 +1,177 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/manifest"
+	"github.com/lambkin-dev/lambkin/cli/source"
+	"github.com/lambkin-dev/lambkin/cli/terminal"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+)
+
+type applyOptions struct {
+	app *App
+
+	files    []string
+	build    bool
+	wait     bool
+	patience time.Duration
+}
+
+func newApplyCommand(app *App) *cobra.Command {
+	o := &applyOptions{app: app}
+	c := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Create or update the objects of manifests",
+		Long: "FILE is a file with one or more documents, a folder with such files, or - for standard input. Everything is checked\n" +
+			"before anything is written, and all faults are told at once. A Function without spec.code takes the code of the\n" +
+			"folder named by its annotation " + manifest.SourceAnnotation + ", the manifest's own folder by default.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	f := c.Flags()
+	f.StringArrayVarP(&o.files, "filename", "f", nil, "file, folder or -")
+	f.BoolVar(&o.build, "build", false, "install dependencies with npm, pip or bundle")
+	f.BoolVar(&o.wait, "wait", true, "wait until functions are ready")
+	f.DurationVar(&o.patience, "timeout", time.Minute, "how long to wait for each function")
+	if err := c.MarkFlagRequired("filename"); err != nil {
+		panic(err) // the flag is declared above
+	}
+	return c
+}
+
+// step is one object on its way: a document and the archive that goes with it.
+type step struct {
+	doc manifest.Document
+	pkg *source.Package
+}
+
+func (o *applyOptions) run(ctx context.Context) error {
+	steps, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	if o.app.flags.dry {
+		return o.printDry(steps)
+	}
+	e, err := o.app.client()
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, s := range steps {
+		if err := o.apply(ctx, e, s); err != nil {
+			faults = append(faults, fmt.Errorf("%s %q: %w", kindOf(s.doc.Object), s.doc.Object.GetName(), err))
+		}
+	}
+	return o.tellAll(faults)
+}
+
+// read reads and checks all documents before anything is written.
+func (o *applyOptions) read(ctx context.Context) ([]step, error) {
+	var steps []step
+	for _, name := range o.files {
+		docs, err := manifest.ReadPath(name, o.app.IO.In)
+		if err != nil {
+			return nil, err
+		}
+		for _, doc := range docs {
+			steps = append(steps, step{doc: doc})
+		}
+	}
+	var faults []error
+	for i := range steps {
+		if err := o.complete(ctx, &steps[i]); err != nil {
+			faults = append(faults, fmt.Errorf("%s %q: %w", kindOf(steps[i].doc.Object), steps[i].doc.Object.GetName(), err))
+		}
+	}
+	return steps, o.tellAll(faults)
+}
+
+// complete packs a function's code if it lies beside the manifest, and checks the object as the server will.
+func (o *applyOptions) complete(ctx context.Context, s *step) error {
+	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok && s.doc.Source != "" {
+		fn.Default()
+		pkg, err := source.Pack(ctx, s.doc.Source, packOptions(withArchitecture(fn), settingsFlags{}, o.build, o.app.Tools))
+		if err != nil {
+			return err //nolint:wrapcheck // it says what and where
+		}
+		s.pkg = pkg
+		fn.Spec.Runtime, fn.Spec.Handler = pkg.Runtime, pkg.Handler
+		fn.Spec.Code.Zip = &v1alpha1.Blob{SHA256: pkg.SHA256, Size: int64(len(pkg.Zip))}
+	}
+	checked, _ := s.doc.Object.DeepCopyObject().(v1alpha1.Object)
+	checked.Default()
+	if faults := checked.Validate(); len(faults) > 0 {
+		return faults.ToAggregate()
+	}
+	s.doc.Object.SetName(checked.GetName())
+	return nil
+}
+
+func withArchitecture(fn *v1alpha1.Function) *v1alpha1.Function {
+	if len(fn.Spec.Architectures) == 0 {
+		fn.Spec.Architectures = []v1alpha1.Architecture{hostArchitecture()}
+	}
+	return fn
+}
+
+func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error {
+	for _, note := range s.doc.Notes {
+		o.app.IO.Notef("%s: %s", s.doc.Object.GetName(), o.app.IO.Paint(terminal.Warn, note))
+	}
+	if s.pkg != nil {
+		if _, err := uploadZip(ctx, e, s.pkg); err != nil {
+			return err
+		}
+	}
+	did, err := write(ctx, e, s.doc.Object)
+	if err != nil {
+		return err
+	}
+	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok && o.wait {
+		if err := waitReady(ctx, e, fn, o.patience); err != nil {
+			return err
+		}
+	}
+	name := fmt.Sprintf("%s/%s", strings.ToLower(kindOf(s.doc.Object)), s.doc.Object.GetName())
+	if o.app.flags.output == "name" {
+		o.app.IO.Printf("%s\n", name)
+		return nil
+	}
+	o.app.IO.Printf("%s %s\n", name, o.app.IO.Paint(terminal.Good, string(did)))
+	return nil
+}
+
+func (o *applyOptions) printDry(steps []step) error {
+	objects := make([]v1alpha1.Object, 0, len(steps))
+	for _, s := range steps {
+		s.doc.Object.Default()
+		objects = append(objects, typed(s.doc.Object))
+	}
+	if o.app.flags.output == "json" {
+		return o.app.printAll(objects, nil)
+	}
+	return manifest.Write(o.app.IO.Out, objects...) //nolint:wrapcheck // it names the object
+}
+
+// tellAll prints each error with its own faults and gives one for the exit code.
+func (o *applyOptions) tellAll(faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	if len(faults) == 1 {
+		return faults[0]
+	}
+	for _, err := range faults {
+		o.app.tell(err, "lambkin apply")
+	}
+	return errors.Join(errTold, fmt.Errorf("%d objects were refused", len(faults)))
+}

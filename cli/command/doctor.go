@@ -1,0 +1,181 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/cli/terminal"
+	"github.com/lambkin-dev/lambkin/internal/engine/remote"
+	"github.com/lambkin-dev/lambkin/runtime-api/process"
+)
+
+type doctorOptions struct {
+	app *App
+
+	dataDir string
+	addr    string
+}
+
+// finding is what a check found.
+type finding struct {
+	what   string
+	state  state
+	detail string
+	wayOut string
+}
+
+// state says how good a finding is. Only faulty makes the command fail.
+type state string
+
+const (
+	fine   state = "ok"
+	absent state = "missing" // something works less well, or not at all, without it
+	faulty state = "broken"
+)
+
+func newDoctorCommand(app *App) *cobra.Command {
+	o := &doctorOptions{app: app}
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what this machine has and lacks",
+		Long:  "Looks for interpreters, compilers and what the kernel allows, and says how to get what is missing.",
+		Args:  exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	c.Flags().StringVar(&o.dataDir, "data-dir", "", "folder that \"serve\" would use")
+	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:9000", "address that \"serve\" would use")
+	return c
+}
+
+func (o *doctorOptions) run(ctx context.Context) error {
+	t := terminal.Table{Head: []string{"CHECK", "STATE", "DETAIL"}}
+	var broken bool
+	for _, f := range o.examine(ctx) {
+		styles := map[state]terminal.Style{fine: terminal.Good, absent: terminal.Warn, faulty: terminal.Bad}
+		t.Add(f.what, o.app.IO.Paint(styles[f.state], string(f.state)), f.detail)
+		if f.wayOut != "" {
+			t.Add("", "", "→ "+f.wayOut)
+		}
+		broken = broken || f.state == faulty
+	}
+	o.app.IO.Print(t)
+	if broken {
+		return errTold
+	}
+	return nil
+}
+
+func (o *doctorOptions) examine(ctx context.Context) []finding {
+	server := o.server(ctx)
+	findings := []finding{
+		interpreter("nodejs22.x", "Node.js"), interpreter("python3.13", "Python"), interpreter("ruby3.4", "Ruby"),
+		tool("go", "Go", "compiling Go functions", "install it from your distribution or go.dev", "version"),
+		tool("bash", "bash", "shell functions", "apt-get install bash", "--version"),
+	}
+	findings = append(findings, kernel()...)
+	findings = append(findings, server, o.data())
+	if server.state != fine {
+		findings = append(findings, o.port())
+	}
+	return findings
+}
+
+func interpreter(id, name string) finding {
+	r, _ := bootstrap.Lookup(id)
+	path, err := new(bootstrap.Interpreters).Find(r)
+	if err != nil {
+		return finding{name, absent, "functions in this language cannot run", err.Error()}
+	}
+	return finding{name, fine, versionOf(path, "--version"), ""}
+}
+
+func tool(program, name, purpose, wayOut, flag string) finding {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return finding{name, absent, "needed for " + purpose, wayOut}
+	}
+	return finding{name, fine, versionOf(path, flag), ""}
+}
+
+// versionOf is the first line that a program prints about itself, and where it is.
+func versionOf(path, flag string) string {
+	out, err := exec.Command(path, flag).CombinedOutput()
+	if err != nil {
+		return path
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return fmt.Sprintf("%s (%s)", strings.TrimSpace(first), path)
+}
+
+func kernel() []finding {
+	s := process.Supports()
+	sandbox := finding{"namespaces", fine, "functions see /var/task, /opt and a /tmp of their own", ""}
+	if s.Sandbox != nil {
+		sandbox = finding{"namespaces", absent, "functions see this machine's own files: " + s.Sandbox.Error(),
+			"allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0)"}
+	}
+	cgroup := finding{"cgroup", fine, "the kernel enforces functions' memory", ""}
+	if s.Cgroup != nil {
+		cgroup = finding{"cgroup", absent, "memory is watched instead of enforced: " + s.Cgroup.Error(),
+			"start the server with \"systemd-run --user --scope -p Delegate=yes lambkin serve\""}
+	}
+	return []finding{sandbox, cgroup}
+}
+
+func (o *doctorOptions) server(ctx context.Context) finding {
+	endpoint, err := o.app.endpoint()
+	if err != nil {
+		return finding{"server", faulty, err.Error(), "repair or delete the file"}
+	}
+	e, err := o.app.client()
+	if err != nil {
+		return finding{"server", faulty, err.Error(), "name an address such as " + defaultEndpoint}
+	}
+	l := new(v1alpha1.FunctionList)
+	switch err := e.List(ctx, l, nil); {
+	case err == nil:
+		return finding{"server", fine, fmt.Sprintf("%s, %d functions", endpoint.value, len(l.Items)), ""}
+	case errors.Is(err, remote.ErrUnreachable):
+		return finding{"server", absent, "none at " + endpoint.value + " (from " + endpoint.from + ")", "lambkin serve"}
+	default:
+		return finding{"server", faulty, err.Error(), "another program may have the address: choose one with --addr and --endpoint"}
+	}
+}
+
+// data tries whether the data folder, or the nearest folder above it that exists, takes files.
+func (o *doctorOptions) data() finding {
+	dir := orText(o.dataDir, o.app.dataDir())
+	at := dir
+	for at != filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	f, err := os.CreateTemp(at, ".lambkin-doctor-")
+	if err != nil {
+		return finding{"data", faulty, err.Error(), "choose another folder with --data-dir"}
+	}
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+	return finding{"data", fine, dir, ""}
+}
+
+func (o *doctorOptions) port() finding {
+	ln, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return finding{"address", faulty, err.Error(), "choose another with --addr"}
+	}
+	_ = ln.Close()
+	return finding{"address", fine, o.addr + " is free", ""}
+}

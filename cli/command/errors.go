@@ -1,0 +1,103 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lambkin-dev/lambkin/cli/source"
+	"github.com/lambkin-dev/lambkin/cli/terminal"
+	"github.com/lambkin-dev/lambkin/internal/engine/remote"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// Exit codes. They are part of the interface: scripts decide by them. The help of the root command lists them.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitFunction    = 3
+	exitUnreachable = 4
+	exitInterrupted = 130
+)
+
+// usageError says that the command line itself is wrong.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// functionError says that a function ran and failed; its answer has been printed already.
+type functionError struct{ kind string }
+
+func (e *functionError) Error() string { return "the function failed: " + e.kind }
+
+// errTold says that everything about a failure has been printed.
+var errTold = errors.New("failed")
+
+// exitCode is the one place where errors become exit codes.
+func exitCode(err error) int {
+	var usage *usageError
+	var function *functionError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &function):
+		return exitFunction
+	case errors.Is(err, remote.ErrUnreachable):
+		return exitUnreachable
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	default:
+		return exitError
+	}
+}
+
+// tell prints an error: one line that says what failed, then, where there is more, every fault or the tool's own words.
+func (a *App) tell(err error, path string) {
+	if err == nil || errors.Is(err, errTold) || errors.Is(err, context.Canceled) {
+		return
+	}
+	a.IO.Notef("%s %s", a.IO.Paint(terminal.Bad, "lambkin:"), a.sentence(err))
+	for _, f := range remote.FaultsOf(err) {
+		a.IO.Notef("  - %s", f)
+	}
+	if tool := new(source.ToolError); errors.As(err, &tool) && tool.Output != "" {
+		a.IO.Notef("%s", tool.Output)
+	}
+	if usage := new(usageError); errors.As(err, &usage) {
+		a.IO.Notef("Run \"%s --help\" for how to use it.", path)
+	}
+}
+
+// sentence is what failed, without what the lines below it tell anyway.
+func (a *App) sentence(err error) string {
+	if errors.Is(err, remote.ErrUnreachable) {
+		return a.unreachable()
+	}
+	service := new(lambda.Error)
+	if a.flags.debug || !errors.As(err, &service) {
+		return err.Error()
+	}
+	before, _, _ := strings.Cut(err.Error(), service.Error())
+	faults := remote.FaultsOf(err)
+	if len(faults) == 0 {
+		return before + service.Message
+	}
+	return before + fmt.Sprintf("refused, because of %d fault(s)", len(faults))
+}
+
+// unreachable tells how to get a server.
+func (a *App) unreachable() string {
+	endpoint, err := a.endpoint()
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("no server answers at %s (from %s): start one with \"lambkin serve\", or name another with --endpoint, "+
+		"LAMBKIN_ENDPOINT or \"lambkin config endpoint URL\"", endpoint.value, endpoint.from)
+}

@@ -1,0 +1,112 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambkin-dev/lambkin/cli/host"
+)
+
+type serveOptions struct {
+	app *App
+
+	addr       string
+	dataDir    string
+	allowHosts []string
+	grace      time.Duration
+	verbose    bool
+}
+
+func newServeCommand(app *App) *cobra.Command {
+	o := &serveOptions{app: app}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run functions on this machine",
+		Long: "Serves the AWS Lambda API, plain HTTP for each function and lambkin's own commands at one address, until\n" +
+			"interrupted. Everything is kept in one folder.\n\n" +
+			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
+			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.addr, "addr", "127.0.0.1:9000", "address to listen on")
+	f.StringVar(&o.dataDir, "data-dir", "", "folder for all data (XDG_DATA_HOME/lambkin)")
+	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "further name under which the server may be called")
+	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the engine does")
+	return c
+}
+
+func (o *serveOptions) run(ctx context.Context) error {
+	level := slog.LevelInfo
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	dir := orText(o.dataDir, o.app.dataDir())
+	s, err := host.Start(ctx, host.Config{
+		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(),
+		Log: slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level})),
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // it says what and where
+	}
+	o.welcome(s, dir)
+	var failed error
+	select {
+	case <-ctx.Done():
+		o.app.IO.Notef("Stopping; running invocations have %s.", o.grace)
+	case failed = <-s.Failed():
+	}
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.grace)
+	defer cancel()
+	if err := s.Close(deadline); err != nil && failed == nil {
+		failed = err
+	}
+	return failed
+}
+
+// welcome says how to reach the server, in lines that a shell can take.
+func (o *serveOptions) welcome(s *host.Server, dir string) {
+	o.app.IO.Printf(`Lambkin serves at %[1]s, data in %[2]s
+
+  export LAMBKIN_ENDPOINT=%[1]s
+  export AWS_ENDPOINT_URL_LAMBDA=%[1]s AWS_REGION=%[3]s AWS_ACCESS_KEY_ID=lambkin AWS_SECRET_ACCESS_KEY=lambkin
+  aws lambda list-functions
+
+`, s.URL, dir, Identity().Region)
+	if s.Sandbox != nil {
+		o.app.IO.Notef("Functions see this machine's own files: %v (\"lambkin doctor\" tells more).", s.Sandbox)
+	}
+}
+
+// dataDir follows the XDG base directory specification.
+func (a *App) dataDir() string {
+	dir := a.getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(a.getenv("HOME"), ".local", "share")
+	}
+	return filepath.Join(dir, "lambkin")
+}
+
+// awsEnvironment is what functions need to reach AWS, or what stands for it, as this process would.
+func (a *App) awsEnvironment() []string {
+	names := []string{
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_DYNAMODB",
+		"AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_KINESIS",
+	}
+	var env []string
+	for _, name := range names {
+		if v := a.getenv(name); v != "" {
+			env = append(env, fmt.Sprintf("%s=%s", name, strings.TrimSpace(v)))
+		}
+	}
+	return env
+}

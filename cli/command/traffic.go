@@ -1,0 +1,102 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+)
+
+type trafficOptions struct {
+	app *App
+
+	function, alias string
+	to              string
+}
+
+func newTrafficCommand(app *App) *cobra.Command {
+	o := &trafficOptions{app: app}
+	c := &cobra.Command{
+		Use:   "traffic NAME ALIAS",
+		Short: "Show or shift how an alias shares its calls between two versions",
+		Long: "--to 3=10% sends a tenth of the calls to version 3 and leaves the rest where it is; --to 3=100% moves the alias;\n" +
+			"--to 3=0% takes version 3 out again.",
+		Example:           "  lambkin traffic orders live --to 3=10%\n  lambkin traffic orders live --to 3=100%",
+		Args:              exactly(2),
+		ValidArgsFunction: app.completeFunctions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.function, o.alias = args[0], args[1]
+			return o.run(cmd.Context())
+		},
+	}
+	c.Flags().StringVar(&o.to, "to", "", "VERSION=SHARE%")
+	return c
+}
+
+func (o *trafficOptions) run(ctx context.Context) error {
+	var version string
+	var share float64
+	var err error
+	if o.to != "" {
+		if version, share, err = parseShare(o.to); err != nil {
+			return err
+		}
+	}
+	e, err := o.app.client()
+	if err != nil {
+		return err
+	}
+	a, err := getAlias(ctx, e, o.function, o.alias)
+	if err != nil {
+		return err
+	}
+	if o.to == "" {
+		o.app.IO.Printf("%s\n", trafficOf(a.Spec))
+		return nil
+	}
+	before := a.Generation
+	if err := shift(&a.Spec, version, share); err != nil {
+		return err
+	}
+	if err := e.Update(ctx, a); err != nil {
+		return fmt.Errorf("shift traffic of %q: %w", o.function+":"+o.alias, err)
+	}
+	did := configured
+	if a.Generation == before {
+		did = unchanged
+	}
+	return o.app.reportAlias(a, did)
+}
+
+// parseShare reads VERSION=SHARE%.
+func parseShare(s string) (version string, share float64, err error) {
+	version, text, ok := strings.Cut(s, "=")
+	number, percent := strings.CutSuffix(text, "%")
+	share, parse := strconv.ParseFloat(number, 64)
+	if !ok || !percent || parse != nil || !(share >= 0 && share <= 100) {
+		return "", 0, usagef("--to %q: want VERSION=SHARE%%, such as 3=10%%", s)
+	}
+	return version, share, numberOrLatest(version)
+}
+
+// shift gives a version its share. The version that the alias points to keeps the rest.
+func shift(s *v1alpha1.AliasSpec, version string, share float64) error {
+	if share == 100 {
+		s.FunctionVersion, s.AdditionalVersionWeights = version, nil
+		return nil
+	}
+	if version == s.FunctionVersion {
+		return usagef("version %s is the one that gets the rest: name the other version's share", version)
+	}
+	if share == 0 {
+		delete(s.AdditionalVersionWeights, version)
+		return nil
+	}
+	weight := strings.TrimRight(strconv.FormatFloat(share/100, 'f', 6, 64), "0")
+	s.AdditionalVersionWeights = map[string]v1alpha1.Weight{version: v1alpha1.Weight(weight)}
+	return nil
+}

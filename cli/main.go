@@ -1,0 +1,14 @@
+// Lambkin is the command line of Lambkin, and with "lambkin serve" its server for one machine.
+package main
+
+import (
+	"os"
+
+	"github.com/lambkin-dev/lambkin/cli/command"
+	"github.com/lambkin-dev/lambkin/runtime-api/process"
+)
+
+func main() {
+	process.MaybeHelper()
+	os.Exit(command.Main())
+}

@@ -1,0 +1,116 @@
+// Command handler is the function that the suite runs. The member "do" of its event says what it does.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+type event struct {
+	Do   string          `json:"do"`
+	Data json.RawMessage `json:"data"`
+	Text string          `json:"text"`
+	N    int             `json:"n"`
+}
+
+var calls atomic.Int64
+
+func main() {
+	if os.Getenv("FAIL_INIT") != "" {
+		fmt.Println("failing as told")
+		os.Exit(7)
+	}
+	lambda.Start(handle)
+}
+
+func handle(ctx context.Context, in json.RawMessage) (any, error) {
+	calls.Add(1)
+	var e event
+	if json.Unmarshal(in, &e) != nil {
+		return in, nil // anything that is no object comes back as it is
+	}
+	switch e.Do {
+	case "echo":
+		return e.Data, nil
+	case "event":
+		return in, nil
+	case "context":
+		lc, _ := lambdacontext.FromContext(ctx)
+		return map[string]any{"requestId": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "client": lc.ClientContext.Custom}, nil
+	case "env":
+		return os.Getenv(e.Text), nil
+	case "version":
+		text, err := os.ReadFile(filepath.Join(os.Getenv("LAMBDA_TASK_ROOT"), "version.txt"))
+		return string(text), err
+	case "run":
+		out, err := exec.CommandContext(ctx, e.Text).Output()
+		return strings.TrimSpace(string(out)), err
+	case "log":
+		fmt.Println(e.Text)
+		return nil, nil
+	default:
+		return misbehave(e)
+	}
+}
+
+func misbehave(e event) (any, error) {
+	switch e.Do {
+	case "error":
+		return nil, errors.New(e.Text)
+	case "panic":
+		panic(e.Text)
+	case "exit":
+		os.Exit(e.N)
+	case "sleep":
+		began := time.Now()
+		time.Sleep(time.Duration(e.N) * time.Millisecond)
+		return map[string]any{"pid": os.Getpid(), "began": began.UnixNano(), "ended": time.Now().UnixNano(), "calls": calls.Load()}, nil
+	case "bytes":
+		return io.LimitReader(rand.Reader, int64(e.N)), nil
+	case "string":
+		return strings.Repeat("x", e.N), nil
+	case "stream":
+		return stream(e), nil
+	case "once":
+		return once(e)
+	}
+	return nil, fmt.Errorf("nothing to do for %q", e.Do)
+}
+
+// stream gives n chunks, each after the one before has had time to travel.
+func stream(e event) io.Reader {
+	r, w := io.Pipe()
+	go func() {
+		for i := range e.N {
+			fmt.Fprintf(w, "chunk %d\n", i)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if e.Text != "" {
+			w.CloseWithError(errors.New(e.Text))
+			return
+		}
+		w.Close()
+	}()
+	return r
+}
+
+// once fails until it was called n times in this environment.
+func once(e event) (any, error) {
+	if n := calls.Load(); n < int64(e.N) {
+		return nil, fmt.Errorf("failure %d", n)
+	}
+	return "done", nil
+}
