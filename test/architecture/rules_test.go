@@ -55,7 +55,7 @@ func imports() map[string][]string {
 		"internal/engine/remote/double": {
 			"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/engine/remote", "internal/lambda",
 		},
-		"internal/engine/enginetest": {"api/v1alpha1", "functions", "internal/engine", "internal/lambda"},
+		"internal/engine/enginetest": {"api/v1alpha1", "internal/engine", "internal/lambda"},
 
 		// The door for AWS's tools.
 		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda"},
@@ -66,10 +66,15 @@ func imports() map[string][]string {
 		"cli/manifest": {"api/v1alpha1", "cli/source"},
 		"cli/source":   {"api/v1alpha1", "internal/lambda"},
 		"cli/command": {
-			"api/v1alpha1", "bootstrap", "cli/manifest", "cli/source", "cli/terminal", "functions", "internal/engine",
-			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda",
+			"api/v1alpha1", "bootstrap", "cli/host", "cli/manifest", "cli/source", "cli/terminal", "functions", "internal/engine",
+			"internal/engine/remote", "internal/lambda", "runtime-api/process",
 		},
-		"cli": {"cli/command"},
+		// The server behind `lambkin serve`: the one place where the doors meet an engine.
+		"cli/host": {
+			"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/engine/local", "internal/engine/remote",
+			"internal/event", "internal/gateway", "internal/lambda", "runtime-api/process", "runtime-api/server",
+		},
+		"cli": {"cli/command", "runtime-api/process"},
 
 		"functions": {},
 	}
