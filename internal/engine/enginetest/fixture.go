@@ -79,7 +79,9 @@ type buildError struct {
 }
 
 // Error gives what the go command said.
-func (e *buildError) Error() string { return "building the suite's handler: " + e.err.Error() + "\n" + e.text }
+func (e *buildError) Error() string {
+	return "building the suite's handler: " + e.err.Error() + "\n" + e.text
+}
 
 // Unwrap gives the cause.
 func (e *buildError) Unwrap() error { return e.err }

@@ -39,7 +39,7 @@ func main() {
 func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	calls.Add(1)
 	var e event
-	if json.Unmarshal(in, &e) != nil {
+	if in[0] != '{' || json.Unmarshal(in, &e) != nil {
 		return in, nil // anything that is no object comes back as it is
 	}
 	switch e.Do {

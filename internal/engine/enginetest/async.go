@@ -1,0 +1,233 @@
+package enginetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+func asyncCases() []testCase {
+	return []testCase{
+		{"Runs", asyncRuns},
+		{"Refused", asyncRefused},
+		{"RetriesThenDestination", asyncRetries},
+		{"RetrySucceeds", asyncRetrySucceeds},
+		{"FunctionDestination", asyncFunctionDestination},
+		{"DeadLetter", asyncDeadLetter},
+	}
+}
+
+// log reads what there is of a function's log.
+func (f *fixture) log(t testing.TB, fn string, opts engine.LogOptions) string {
+	t.Helper()
+	var out bytes.Buffer
+	must(t, f.Logs(t.Context(), lambda.Name(fn), opts, &out))
+	return out.String()
+}
+
+func asyncRuns(t *testing.T, f *fixture) {
+	f.deploy(t, "f")
+	in := invocation(t, "f", do{Do: "log", Text: "ran in the background"})
+	in.ID = "11111111-2222-4333-8444-555555555555"
+	must(t, f.Enqueue(t.Context(), in))
+	f.eventually(t, "the event to be processed", func() bool {
+		text := f.log(t, "f", engine.LogOptions{})
+		return strings.Contains(text, "ran in the background") && strings.Contains(text, "REPORT RequestId: "+in.ID)
+	})
+}
+
+func asyncRefused(t *testing.T, f *fixture) {
+	f.deploy(t, "f")
+	wantCode(t, "an event for nobody", f.Enqueue(t.Context(), invocation(t, "g", nil)), lambda.CodeResourceNotFound)
+	wantCode(t, "an event for no version", f.Enqueue(t.Context(), invocation(t, "f:9", nil)), lambda.CodeResourceNotFound)
+	large := invocation(t, "f", strings.Repeat("x", lambda.MaxAsyncPayload))
+	wantCode(t, "an event that is too large", f.Enqueue(t.Context(), large), lambda.CodeRequestTooLarge)
+}
+
+// letter is a post that a mailbox took.
+type letter struct {
+	header http.Header
+	body   []byte
+}
+
+// mailbox is an HTTP destination.
+type mailbox struct {
+	url     string
+	mu      sync.Mutex
+	letters []letter
+}
+
+func newMailbox(t testing.TB) *mailbox {
+	m := new(mailbox)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.letters = append(m.letters, letter{r.Header, body})
+	}))
+	t.Cleanup(s.Close)
+	m.url = s.URL
+	return m
+}
+
+func (m *mailbox) read() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]letter(nil), m.letters...)
+}
+
+// record is what AWS sends to destinations.
+type record struct {
+	Version, Timestamp string
+	RequestContext     struct {
+		RequestID, FunctionARN, Condition string
+		ApproximateInvokeCount            int
+	}
+	RequestPayload  json.RawMessage
+	ResponseContext struct {
+		StatusCode                     int
+		ExecutedVersion, FunctionError string
+	}
+	ResponsePayload json.RawMessage
+}
+
+func asyncRetries(t *testing.T, f *fixture) {
+	box := newMailbox(t)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Async = &v1alpha1.Async{OnFailure: &v1alpha1.Destination{Destination: box.url}}
+	})
+	in := invocation(t, "f", do{Do: "error", Text: "never"})
+	in.ID = "11111111-2222-4333-8444-555555555555"
+	must(t, f.Enqueue(t.Context(), in))
+	f.eventually(t, "the record of the failure", func() bool { return len(box.read()) > 0 })
+	var got record
+	must(t, json.Unmarshal(box.read()[0].body, &got))
+	c := got.RequestContext
+	if got.Version != "1.0" || c.RequestID != in.ID || c.Condition != "RetriesExhausted" || c.ApproximateInvokeCount != 3 ||
+		c.FunctionARN != "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST" {
+		t.Errorf("the record's request is %+v", got)
+	}
+	if got.ResponseContext.StatusCode != 200 || got.ResponseContext.FunctionError != lambda.Unhandled || got.ResponseContext.ExecutedVersion != lambda.LatestVersion ||
+		!bytes.Contains(got.ResponsePayload, []byte(`"never"`)) || string(got.RequestPayload) != string(in.Payload) {
+		t.Errorf("the record's response is %+v, %s for %s", got.ResponseContext, got.ResponsePayload, got.RequestPayload)
+	}
+	f.eventually(t, "the log of the last attempt", func() bool {
+		return strings.Count(f.log(t, "f", engine.LogOptions{}), "START RequestId: "+in.ID) == 3
+	})
+}
+
+func asyncRetrySucceeds(t *testing.T, f *fixture) {
+	box := newMailbox(t)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		one := int32(1)
+		s.Concurrency = &v1alpha1.Concurrency{Reserved: &one} // one environment, which counts its calls
+		s.Async = &v1alpha1.Async{OnSuccess: &v1alpha1.Destination{Destination: box.url}, OnFailure: &v1alpha1.Destination{Destination: box.url}}
+	})
+	must(t, f.Enqueue(t.Context(), invocation(t, "f", do{Do: "once", N: 2})))
+	f.eventually(t, "the record of the success", func() bool { return len(box.read()) > 0 })
+	var got record
+	must(t, json.Unmarshal(box.read()[0].body, &got))
+	if got.RequestContext.Condition != "Success" || got.RequestContext.ApproximateInvokeCount != 2 || string(got.ResponsePayload) != `"done"` || got.ResponseContext.FunctionError != "" {
+		t.Errorf("the record is %+v, %s", got, got.ResponsePayload)
+	}
+}
+
+func asyncFunctionDestination(t *testing.T, f *fixture) {
+	f.deploy(t, "target")
+	arn := "arn:aws:lambda:us-east-1:000000000000:function:target"
+	zero := int32(0)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Async = &v1alpha1.Async{MaximumRetryAttempts: &zero, OnFailure: &v1alpha1.Destination{Destination: arn}}
+	})
+	must(t, f.Enqueue(t.Context(), invocation(t, "f", do{Do: "error", Text: "no"})))
+	f.eventually(t, "the destination to be called", func() bool {
+		return strings.Contains(f.log(t, "target", engine.LogOptions{}), "REPORT RequestId: ")
+	})
+}
+
+func asyncDeadLetter(t *testing.T, f *fixture) {
+	box := newMailbox(t)
+	zero := int32(0)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Async = &v1alpha1.Async{MaximumRetryAttempts: &zero}
+		s.DeadLetter = &v1alpha1.Destination{Destination: box.url}
+	})
+	in := invocation(t, "f", do{Do: "error", Text: "over\nand out"})
+	in.ID = "11111111-2222-4333-8444-555555555555"
+	must(t, f.Enqueue(t.Context(), in))
+	f.eventually(t, "the dead letter", func() bool { return len(box.read()) > 0 })
+	got := box.read()[0]
+	if !bytes.Equal(got.body, in.Payload) || got.header.Get("RequestID") != in.ID || got.header.Get("ErrorCode") != "200" || got.header.Get("ErrorMessage") != "over and out" {
+		t.Errorf("the dead letter is %s with %v", got.body, got.header)
+	}
+}
+
+func logCases() []testCase {
+	return []testCase{
+		{"Contents", logContents},
+		{"Follow", logFollow},
+	}
+}
+
+func logContents(t *testing.T, f *fixture) {
+	f.deploy(t, "f")
+	wantCode(t, "the log of nobody", f.Logs(t.Context(), "g", engine.LogOptions{}, io.Discard), lambda.CodeResourceNotFound)
+	r := f.call(t, "f", do{Do: "log", Text: "line one\nline two"})
+	var text string
+	f.eventually(t, "the report in the log", func() bool {
+		text = f.log(t, "f", engine.LogOptions{})
+		return strings.Contains(text, "REPORT RequestId: "+r.RequestID)
+	})
+	at := -1
+	for _, want := range []string{"START RequestId: " + r.RequestID + " Version: $LATEST\n", "line one\n", "line two\n", "END RequestId: " + r.RequestID + "\n", "REPORT RequestId: " + r.RequestID} {
+		i := strings.Index(text, want)
+		if i <= at {
+			t.Errorf("the log lacks %q, or it is at the wrong place:\n%s", want, text)
+		}
+		at = i
+	}
+	if tail := f.log(t, "f", engine.LogOptions{Tail: 1}); strings.Count(tail, "\n") != 1 {
+		t.Errorf("the last line is %q", tail)
+	}
+}
+
+func logFollow(t *testing.T, f *fixture) {
+	f.deploy(t, "f")
+	ctx, cancel := context.WithCancel(t.Context())
+	pr, pw := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- f.Logs(ctx, "f", engine.LogOptions{Follow: true}, pw)
+		pw.Close()
+	}()
+	go func() {
+		if _, err := f.Invoke(ctx, invocation(t, "f", do{Do: "log", Text: "seen live"})); err != nil {
+			t.Errorf("Invoke: %v", err)
+		}
+	}()
+	var seen []byte
+	buf := make([]byte, 4096)
+	for !bytes.Contains(seen, []byte("seen live")) || !bytes.Contains(seen, []byte("REPORT")) {
+		n, err := pr.Read(buf)
+		must(t, err)
+		seen = append(seen, buf[:n]...)
+	}
+	cancel()
+	go io.Copy(io.Discard, pr) //nolint:errcheck // what is left
+	if err := <-done; err != nil {
+		t.Errorf("following ends with its context, got %v", err)
+	}
+}

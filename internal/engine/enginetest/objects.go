@@ -1,0 +1,186 @@
+package enginetest
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+)
+
+// native is this machine's instruction set, which the suite's handler is built for.
+func native() v1alpha1.Architecture {
+	if runtime.GOARCH == "arm64" {
+		return v1alpha1.ArchitectureARM
+	}
+	return v1alpha1.ArchitectureX86
+}
+
+func objectCases() []testCase {
+	return []testCase{
+		{"CreateAndGet", createAndGet},
+		{"UpdateAndConflict", updateAndConflict},
+		{"NotFound", notFound},
+		{"Refused", refused},
+		{"ListByLabel", listByLabel},
+		{"DeleteTakesChildren", deleteTakesChildren},
+		{"NumbersOnce", numbersOnce},
+	}
+}
+
+func createAndGet(t *testing.T, f *fixture) {
+	fn := f.function(t, "Orders", shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), fn))
+	if fn.UID == "" || fn.ResourceVersion == "" || fn.Generation != 1 || fn.CreationTimestamp.IsZero() || fn.Spec.EphemeralStorage == nil {
+		t.Errorf("Create leaves the object without what the engine sets: %+v", fn)
+	}
+	got := new(v1alpha1.Function)
+	must(t, f.Get(t.Context(), v1alpha1.ObjectName("Orders"), got))
+	if diff := cmp.Diff(fn.Spec, got.Spec); diff != "" || got.UID != fn.UID {
+		t.Errorf("Get gives another object\n%s", diff)
+	}
+	got.Spec.Handler = "changed by the caller"
+	again := new(v1alpha1.Function)
+	must(t, f.Get(t.Context(), fn.Name, again))
+	if again.Spec.Handler != fn.Spec.Handler {
+		t.Error("what Get gave is shared with the engine")
+	}
+	twin := f.function(t, "Orders", shellHandler(t, "echo 1"))
+	wantCode(t, "a second of the same name", f.Create(t.Context(), twin), lambda.CodeResourceConflict)
+	other := f.function(t, "orders", shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), other)) // another name, although Kubernetes would not tell them apart
+}
+
+func updateAndConflict(t *testing.T, f *fixture) {
+	fn := f.deploy(t, "f")
+	stale := fn.DeepCopy()
+	fn.Spec.Description = "new"
+	must(t, f.Update(t.Context(), fn))
+	if fn.Generation != stale.Generation+1 || fn.ResourceVersion == stale.ResourceVersion {
+		t.Errorf("a change of the spec must raise generation and resourceVersion: %+v", fn.ObjectMeta)
+	}
+	stale.Spec.Description = "lost"
+	wantCode(t, "an update of an old revision", f.Update(t.Context(), stale), lambda.CodePreconditionFailed)
+	wantCode(t, "a delete of an old revision", f.Delete(t.Context(), stale), lambda.CodePreconditionFailed)
+	fn = f.ready(t, "f")
+	fn.Status.CodeSHA256 = "forged"
+	fn.Labels = map[string]string{"a": "b"}
+	generation := fn.Generation
+	must(t, f.Update(t.Context(), fn))
+	got := new(v1alpha1.Function)
+	must(t, f.Get(t.Context(), "f", got))
+	if got.Status.CodeSHA256 == "forged" || got.Generation != generation || got.Labels["a"] != "b" {
+		t.Errorf("an update of metadata must neither touch the status nor raise the generation: %+v", got)
+	}
+	stale.ResourceVersion = ""
+	must(t, f.Update(t.Context(), stale))
+	if stale.Spec.Description != "lost" {
+		t.Error("an update without revision replaces whatever is there")
+	}
+}
+
+func notFound(t *testing.T, f *fixture) {
+	for _, obj := range []v1alpha1.Object{
+		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.LayerVersion{}, &v1alpha1.FunctionURLConfig{},
+	} {
+		wantCode(t, "Get of nothing", f.Get(t.Context(), "nothing", obj), lambda.CodeResourceNotFound)
+		obj.SetName("nothing")
+		wantCode(t, "Delete of nothing", f.Delete(t.Context(), obj), lambda.CodeResourceNotFound)
+	}
+	wantCode(t, "Update of nothing", f.Update(t.Context(), f.function(t, "nothing", shellHandler(t, "echo"))), lambda.CodeResourceNotFound)
+	orphan := &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "nothing", Name: "live", FunctionVersion: "1"}}
+	wantCode(t, "an alias of nothing", f.Create(t.Context(), orphan), lambda.CodeResourceNotFound)
+}
+
+func refused(t *testing.T, f *fixture) {
+	cases := map[string]struct {
+		reason string
+		change func(*v1alpha1.FunctionSpec)
+	}{
+		"Memory":       {"A size that Lambda does not offer.", func(s *v1alpha1.FunctionSpec) { s.MemorySize = 1 }},
+		"Timeout":      {"Longer than Lambda runs.", func(s *v1alpha1.FunctionSpec) { s.Timeout = 901 }},
+		"Name":         {"A name that no ARN takes.", func(s *v1alpha1.FunctionSpec) { s.FunctionName = "a.b" }},
+		"LongName":     {"A name that is one letter too long.", func(s *v1alpha1.FunctionSpec) { s.FunctionName = strings.Repeat("a", 65) }},
+		"NoCode":       {"Nothing to run.", func(s *v1alpha1.FunctionSpec) { s.Code = v1alpha1.Code{} }},
+		"ForeignCode":  {"Bytes that nobody uploaded.", func(s *v1alpha1.FunctionSpec) { s.Code.Zip.SHA256 = strings.Repeat("0", 64) }},
+		"ReservedKeys": {"A variable that is the platform's.", func(s *v1alpha1.FunctionSpec) { s.Environment = variables("AWS_REGION", "x") }},
+	}
+	for name, tc := range cases {
+		fn := f.function(t, "f", shellHandler(t, "echo 1"))
+		tc.change(&fn.Spec)
+		wantCode(t, name+": "+tc.reason, f.Create(t.Context(), fn), lambda.CodeInvalidParameterValue)
+	}
+	longest := f.function(t, strings.Repeat("a", 64), shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), longest))
+}
+
+func variables(name, value string) *v1alpha1.Environment {
+	return &v1alpha1.Environment{Variables: map[string]string{name: value}}
+}
+
+func listByLabel(t *testing.T, f *fixture) {
+	for _, name := range []string{"b", "a", "bb"} {
+		fn := f.function(t, name, shellHandler(t, "echo 1"))
+		must(t, f.Create(t.Context(), fn))
+		_, _, err := engine.PublishVersion(t.Context(), f, fn, "")
+		must(t, err)
+	}
+	var all v1alpha1.FunctionList
+	must(t, f.List(t.Context(), &all, nil))
+	var names []string
+	for _, fn := range all.Items {
+		names = append(names, fn.Name)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "bb"}, names); diff != "" {
+		t.Errorf("List gives all, by name\n%s", diff)
+	}
+	var some v1alpha1.VersionList
+	must(t, f.List(t.Context(), &some, map[string]string{v1alpha1.LabelFunction: "b"}))
+	if len(some.Items) != 1 || some.Items[0].Spec.FunctionName != "b" {
+		t.Errorf("List by label gives %+v", some.Items)
+	}
+	var none v1alpha1.AliasList
+	must(t, f.List(t.Context(), &none, nil))
+	if len(none.Items) != 0 {
+		t.Errorf("List of nothing gives %+v", none.Items)
+	}
+}
+
+func deleteTakesChildren(t *testing.T, f *fixture) {
+	fn := f.function(t, "f", shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), fn))
+	_, _, err := engine.PublishVersion(t.Context(), f, fn, "")
+	must(t, err)
+	must(t, f.Create(t.Context(), &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "f", Name: "live", FunctionVersion: "1"}}))
+	must(t, f.Create(t.Context(), &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{
+		FunctionName: "f", Qualifier: "live", AuthType: v1alpha1.AuthTypeNone,
+	}}))
+	fn.ResourceVersion = ""
+	must(t, f.Delete(t.Context(), fn))
+	f.eventually(t, "the function's objects to go", func() bool {
+		gone := true
+		for name, obj := range map[string]v1alpha1.Object{"f.1": &v1alpha1.Version{}, "f.live": &v1alpha1.Alias{}} {
+			gone = gone && lambda.CodeOf(f.Get(t.Context(), name, obj)) == lambda.CodeResourceNotFound
+		}
+		return gone && lambda.CodeOf(f.Get(t.Context(), "f.live", &v1alpha1.FunctionURLConfig{})) == lambda.CodeResourceNotFound
+	})
+}
+
+func numbersOnce(t *testing.T, f *fixture) {
+	fn := f.function(t, "f", shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), fn))
+	first, _, err := engine.PublishVersion(t.Context(), f, fn, "")
+	must(t, err)
+	first.ResourceVersion = ""
+	must(t, f.Delete(t.Context(), first))
+	must(t, f.Get(t.Context(), "f", fn))
+	second, made, err := engine.PublishVersion(t.Context(), f, fn, "")
+	must(t, err)
+	if !made || second.Spec.Version != 2 {
+		t.Errorf("after the deletion of version 1 comes %d, want 2", second.Spec.Version)
+	}
+}
