@@ -74,7 +74,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w (choose another address with --addr)", c.Addr, err)
 	}
-	s := &Server{URL: "http://" + reachable(ln.Addr()), Sandbox: process.Supports().Sandbox, served: make(chan error, 1)}
+	s := &Server{URL: "http://" + reachable(ln.Addr()), Sandbox: sandboxed(c.DataDir), served: make(chan error, 1)}
 	s.local, err = local.Open(ctx, s.engineConfig(c))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), ln.Close())
@@ -104,6 +104,24 @@ func (s *Server) engineConfig(c Config) local.Config {
 			return s.URL + urlPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
 		},
 	}
+}
+
+// errHidden says that the sandbox would hide what functions are made of.
+var errHidden = errors.New("the data lies in a folder that functions have to themselves; choose another with --data-dir")
+
+// sandboxed tells why functions cannot see /var/task, /opt and a /tmp of their own; nil if they can. Data below one of
+// these would be hidden from the very functions it belongs to.
+func sandboxed(dataDir string) error {
+	abs, err := filepath.Abs(dataDir)
+	if err != nil {
+		return fmt.Errorf("data directory %q: %w", dataDir, err)
+	}
+	for _, hidden := range []string{"/tmp", "/opt", "/var/task"} {
+		if rel, err := filepath.Rel(hidden, abs); err == nil && filepath.IsLocal(rel) {
+			return errHidden
+		}
+	}
+	return process.Supports().Sandbox
 }
 
 // findProgram looks for the runtime-api binary; empty if there is none.
