@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -79,7 +80,9 @@ func misbehave(e event) (any, error) {
 		time.Sleep(time.Duration(e.N) * time.Millisecond)
 		return map[string]any{"pid": os.Getpid(), "began": began.UnixNano(), "ended": time.Now().UnixNano(), "calls": calls.Load()}, nil
 	case "bytes":
-		return io.LimitReader(rand.Reader, int64(e.N)), nil
+		random := make([]byte, e.N)
+		rand.Read(random) //nolint:errcheck // never fails
+		return bytes.NewReader(random), nil // a reader that is {} in JSON is sent as it is
 	case "string":
 		return strings.Repeat("x", e.N), nil
 	case "stream":
