@@ -274,7 +274,7 @@ func (g *gateway) deleteAlias(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, g.engine.Delete(c.r.Context(), alias)
+	return nil, g.remove(c.r.Context(), alias)
 }
 
 // listAliasesOutput is ListAliasesResponse.

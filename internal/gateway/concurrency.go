@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // minUnreserved is the concurrency that AWS keeps for functions that reserve none.
@@ -12,9 +13,16 @@ type concurrency struct {
 	ReservedConcurrentExecutions *int32 `json:",omitempty"`
 }
 
+// concurrencyTarget reads the function of a request. AWS shows $LATEST in the errors of these operations.
+func (g *gateway) concurrencyTarget(c *call) (lambda.Reference, error) {
+	ref, err := g.unqualified(c)
+	ref.Qualifier = lambda.LatestVersion
+	return ref, err
+}
+
 // putFunctionConcurrency does PutFunctionConcurrency.
 func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
-	ref, err := g.unqualified(c)
+	ref, err := g.concurrencyTarget(c)
 	if err != nil {
 		return nil, err
 	}
@@ -28,6 +36,9 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 	}
 	f.within(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", 0, 1<<30)
 	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if _, err := g.function(c.r.Context(), ref); err != nil {
 		return nil, err
 	}
 	var functions v1alpha1.FunctionList
@@ -50,7 +61,7 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 
 // getFunctionConcurrency does GetFunctionConcurrency.
 func (g *gateway) getFunctionConcurrency(c *call) (any, error) {
-	ref, err := g.unqualified(c)
+	ref, err := g.concurrencyTarget(c)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +74,7 @@ func (g *gateway) getFunctionConcurrency(c *call) (any, error) {
 
 // deleteFunctionConcurrency does DeleteFunctionConcurrency.
 func (g *gateway) deleteFunctionConcurrency(c *call) (any, error) {
-	ref, err := g.unqualified(c)
+	ref, err := g.concurrencyTarget(c)
 	if err != nil {
 		return nil, err
 	}

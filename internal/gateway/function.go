@@ -108,6 +108,11 @@ func parseNewName(text string) (lambda.Reference, error) {
 		return lambda.Reference{}, invalid("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: "+
 			"Member must have length less than or equal to 64", text)
 	}
+	var f faults
+	f.longest(&text, "functionName", 140)
+	if err := f.err(); err != nil {
+		return lambda.Reference{}, err
+	}
 	ref, err := lambda.ParseReference(text)
 	if err != nil {
 		return ref, err
@@ -324,9 +329,15 @@ func (g *gateway) deleteFunction(c *call) (any, error) {
 		return nil, err
 	}
 	if ref.Qualifier == "" {
-		return status(http.StatusNoContent), g.engine.Delete(ctx, fn)
+		return status(http.StatusNoContent), g.remove(ctx, fn)
 	}
 	return status(http.StatusNoContent), g.deleteVersion(ctx, ref)
+}
+
+// remove deletes an object whatever its state is by now. The uid still keeps a new object of the same name safe.
+func (g *gateway) remove(ctx context.Context, obj v1alpha1.Object) error {
+	obj.SetResourceVersion("")
+	return g.engine.Delete(ctx, obj)
 }
 
 // deleteVersion deletes one version. As on AWS, one that is not there counts as deleted.
@@ -350,7 +361,7 @@ func (g *gateway) deleteVersion(ctx context.Context, ref lambda.Reference) error
 			return lambda.Errorf(lambda.CodeResourceConflict, "Unable to delete version because the following aliases reference it: [%s]", aliases[i].Spec.Name)
 		}
 	}
-	return g.engine.Delete(ctx, v)
+	return g.remove(ctx, v)
 }
 
 // deref is the text, or nothing.

@@ -14,6 +14,9 @@ func (g *gateway) invokeOperations() awshttp.Operations {
 		Invoker: g.engine,
 		Async:   awshttp.AsyncInvokerFunc(g.engine.Enqueue),
 		DryRun: func(ctx context.Context, fn lambda.Reference) error {
+			if fn.Qualifier == "" {
+				fn.Qualifier = lambda.LatestVersion // AWS shows it in the errors of this operation
+			}
 			_, err := g.resolve(ctx, fn)
 			return err
 		},

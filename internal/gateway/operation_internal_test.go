@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -115,9 +116,7 @@ func membersOf(t reflect.Type) map[string]reflect.Type {
 	}
 	for f := range t.Fields() {
 		if f.Anonymous {
-			for name, inner := range membersOf(f.Type) {
-				found[name] = inner
-			}
+			maps.Copy(found, membersOf(f.Type))
 			continue
 		}
 		found[f.Name] = f.Type

@@ -196,7 +196,7 @@ func (g *gateway) deleteURLConfig(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, g.engine.Delete(c.r.Context(), u)
+	return nil, g.remove(c.r.Context(), u)
 }
 
 // listURLsOutput is ListFunctionUrlConfigsResponse.

@@ -27,7 +27,7 @@ const schemas = "github.com/aws/aws-sdk-go-v2/service/lambda/schemas"
 func main() {
 	if err := run(context.Background(), "zz_operations.go"); err != nil {
 		fmt.Fprintf(os.Stderr, "operations: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
 

@@ -1,0 +1,144 @@
+package gateway_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/lambkin-dev/lambkin/internal/gateway"
+)
+
+// doors is a front door that says what it was made for and what it was asked.
+func doors(c *gateway.Config) {
+	c.FrontDoor = func(target gateway.URLTarget) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(w, "%s stream=%v cors=%v %s %s", target.Function, target.Stream, target.CORS != nil, r.Method, r.RequestURI)
+		})
+	}
+}
+
+func TestURLConfig(t *testing.T) {
+	f := newFixture(t, doors)
+	ctx := t.Context()
+	f.create("fn")
+	f.publish("fn")
+	name := aws.String("fn")
+	if _, err := f.client.CreateAlias(ctx, &sdk.CreateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1")}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := f.client.CreateFunctionUrlConfig(ctx, &sdk.CreateFunctionUrlConfigInput{
+		FunctionName: name, Qualifier: aws.String("live"), AuthType: types.FunctionUrlAuthTypeNone,
+		Cors: &types.Cors{AllowOrigins: []string{"https://example.com"}, AllowMethods: []string{"GET"}, MaxAge: aws.Int32(5)},
+	})
+	if err != nil || aws.ToString(made.FunctionArn) != prefix+"function:fn:live" || made.InvokeMode != types.InvokeModeBuffered {
+		t.Fatalf("CreateFunctionUrlConfig = %+v, %v", made, err)
+	}
+	again := f.request(http.MethodPost, "/2021-10-31/functions/fn/url?Qualifier=live", `{"AuthType":"NONE"}`)
+	if want := "Failed to create function url config for [functionArn = " + prefix + "function:fn:live]. Error message:  FunctionUrlConfig exists for this Lambda function"; again.status != http.StatusConflict || again.message(t) != want {
+		t.Errorf("the same again: %d %s", again.status, again.body)
+	}
+	updated, err := f.client.UpdateFunctionUrlConfig(ctx, &sdk.UpdateFunctionUrlConfigInput{FunctionName: name, Qualifier: aws.String("live"), InvokeMode: types.InvokeModeResponseStream})
+	if err != nil || updated.InvokeMode != types.InvokeModeResponseStream || updated.Cors == nil || aws.ToInt32(updated.Cors.MaxAge) != 5 || aws.ToString(updated.LastModifiedTime) == "" {
+		t.Errorf("UpdateFunctionUrlConfig = %+v, %v", updated, err)
+	}
+	got, err := f.client.GetFunctionUrlConfig(ctx, &sdk.GetFunctionUrlConfigInput{FunctionName: name, Qualifier: aws.String("live")})
+	if err != nil || aws.ToString(got.FunctionUrl) != aws.ToString(made.FunctionUrl) {
+		t.Errorf("GetFunctionUrlConfig = %+v, %v", got, err)
+	}
+	listed, err := f.client.ListFunctionUrlConfigs(ctx, &sdk.ListFunctionUrlConfigsInput{FunctionName: name})
+	if err != nil || len(listed.FunctionUrlConfigs) != 1 {
+		t.Errorf("ListFunctionUrlConfigs = %+v, %v", listed, err)
+	}
+	path := strings.TrimPrefix(aws.ToString(made.FunctionUrl), f.url)
+	if !regexp.MustCompile(`^/_url/[0-9a-z]{32}/$`).MatchString(path) {
+		t.Errorf("the address is %q", path)
+	}
+	if r := f.request(http.MethodPut, path+"a%2Fb/c?d=e", ""); r.status != http.StatusOK || r.body != "fn:live stream=true cors=true PUT /a%2Fb/c?d=e" {
+		t.Errorf("%d %q", r.status, r.body)
+	}
+	if _, err := f.client.DeleteFunctionUrlConfig(ctx, &sdk.DeleteFunctionUrlConfigInput{FunctionName: name, Qualifier: aws.String("live")}); err != nil {
+		t.Fatal(err)
+	}
+	if r := f.request(http.MethodGet, path, ""); r.status != http.StatusForbidden || r.body != `{"Message":"Forbidden"}` {
+		t.Errorf("a URL that was deleted: %d %s", r.status, r.body)
+	}
+}
+
+func TestURLHosts(t *testing.T) {
+	f := newFixture(t, doors, func(c *gateway.Config) { c.URLDomain = "localhost:9000" })
+	f.create("fn")
+	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, ok := strings.CutPrefix(aws.ToString(made.FunctionUrl), "http://")
+	if !ok || !strings.HasSuffix(host, ".lambda-url.us-east-1.localhost:9000/") {
+		t.Fatalf("the address is %q", aws.ToString(made.FunctionUrl))
+	}
+	call := func(host, authorization string) reply {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		return f.send(r)
+	}
+	signed := "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=y"
+	host = strings.TrimSuffix(host, "/")
+	if r := call(host, signed); r.status != http.StatusOK || r.body != "fn stream=false cors=false GET /x" {
+		t.Errorf("signed: %d %q", r.status, r.body)
+	}
+	if r := call(host, ""); r.status != http.StatusForbidden {
+		t.Errorf("an unsigned call of a URL for IAM callers: %d, want 403", r.status)
+	}
+	if r := call("0"+host[1:], signed); r.status != http.StatusForbidden && host[0] != '0' {
+		t.Errorf("an unknown URL: %d, want 403", r.status)
+	}
+	if r := call("short.lambda-url.us-east-1.localhost", signed); r.status != http.StatusForbidden {
+		t.Errorf("a short id: %d, want 403", r.status)
+	}
+}
+
+func TestURLPreflight(t *testing.T) {
+	f := newFixture(t, doors)
+	f.create("fn")
+	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{
+		FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam, Cors: &types.Cors{AllowOrigins: []string{"*"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, aws.ToString(made.FunctionUrl), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", "https://example.com")
+	if got := f.send(r); got.status != http.StatusForbidden {
+		t.Errorf("a plain OPTIONS request needs a signature: %d", got.status)
+	}
+	r.Header.Set("Access-Control-Request-Method", "GET")
+	if got := f.send(r); got.status != http.StatusOK {
+		t.Errorf("browsers cannot sign a preflight request: %d", got.status)
+	}
+}
+
+func TestURLsWithoutFrontDoor(t *testing.T) {
+	f := newFixture(t)
+	f.create("fn")
+	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := f.request(http.MethodGet, strings.TrimPrefix(aws.ToString(made.FunctionUrl), f.url), ""); r.status != http.StatusForbidden {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
