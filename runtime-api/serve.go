@@ -59,7 +59,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		defer stop()
 	}
 	p := pod.New(cfg)
-	handler, err := s.handlerOf(p)
+	handler, err := s.handlerOf(p, logger)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -159,9 +159,14 @@ func serve(ctx context.Context, p *pod.Pod, front *http.Server, door *server.Lea
 }
 
 // handlerOf is the front door with the probes beside it.
-func (s *settings) handlerOf(p *pod.Pod) (http.Handler, error) {
-	var door http.Handler = server.NewFrontDoor(server.FrontDoorConfig{
+func (s *settings) handlerOf(p *pod.Pod, logger *slog.Logger) (http.Handler, error) {
+	sink, err := s.sinkOf()
+	if err != nil {
+		return nil, err
+	}
+	door := server.NewFrontDoor(server.FrontDoorConfig{
 		Invoker:        p,
+		Sink:           sink,
 		Function:       lambda.Reference{Name: lambda.Name(s.name)},
 		Identity:       lambda.Identity{Region: s.region, Account: s.account},
 		Format:         s.format,
@@ -169,14 +174,9 @@ func (s *settings) handlerOf(p *pod.Pod) (http.Handler, error) {
 		Reply:          s.reply,
 		TrustForwarded: true, // within a cluster only the ingress and queue-proxy reach a pod
 		MaxRequest:     s.maxRequest,
+		Log:            logger,
 	})
 	health := server.NewHealth(func() error { return nil }, func() error { return ready(p) })
-	if s.sink != "" {
-		var err error
-		if door, err = newSink(s.sink, door); err != nil {
-			return nil, err
-		}
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, server.HealthPrefix) {
 			health.ServeHTTP(w, r)
@@ -184,6 +184,14 @@ func (s *settings) handlerOf(p *pod.Pod) (http.Handler, error) {
 		}
 		door.ServeHTTP(w, r)
 	}), nil
+}
+
+// sinkOf is where answers go instead of to callers; nil if nowhere.
+func (s *settings) sinkOf() (*server.Sink, error) {
+	if s.sink == "" {
+		return nil, nil //nolint:nilnil // no sink is no fault
+	}
+	return server.NewSink(s.sink, 0)
 }
 
 // ready says whether the pod has an environment that has initialized, or why not.

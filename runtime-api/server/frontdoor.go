@@ -81,7 +81,7 @@ func NewFrontDoor(cfg FrontDoorConfig) *FrontDoor {
 		invokePath: "/2015-03-31/functions/" + string(cfg.Function.Name) + "/invocations",
 		plain:      lambda.Reference{Partition: "aws", Name: cfg.Function.Name},
 	}
-	d.router.Methods(http.MethodPost).Path("/2015-03-31/functions/{FunctionName}/invocations").HandlerFunc(d.operation(d.ops.Invoke))
+	d.router.Path("/2015-03-31/functions/{FunctionName}/invocations").Methods(http.MethodPost).HandlerFunc(d.operation(d.ops.Invoke))
 	d.router.Methods(http.MethodPost).Path("/2021-11-15/functions/{FunctionName}/response-streaming-invocations").
 		HandlerFunc(d.operation(d.ops.InvokeWithResponseStream))
 	d.router.NotFoundHandler = http.HandlerFunc(d.request)
