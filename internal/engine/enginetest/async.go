@@ -120,7 +120,7 @@ func asyncRetries(t *testing.T, f *fixture) {
 		c.FunctionARN != "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST" {
 		t.Errorf("the record's request is %+v", got)
 	}
-	if got.ResponseContext.StatusCode != 200 || got.ResponseContext.FunctionError != lambda.Unhandled || got.ResponseContext.ExecutedVersion != lambda.LatestVersion ||
+	if got.ResponseContext.StatusCode != http.StatusOK || got.ResponseContext.FunctionError != lambda.Unhandled || got.ResponseContext.ExecutedVersion != lambda.LatestVersion ||
 		!bytes.Contains(got.ResponsePayload, []byte(`"never"`)) || string(got.RequestPayload) != string(in.Payload) {
 		t.Errorf("the record's response is %+v, %s for %s", got.ResponseContext, got.ResponsePayload, got.RequestPayload)
 	}

@@ -61,7 +61,7 @@ func notAnArchive(t *testing.T, f *fixture) {
 	_, err := f.Invoke(t.Context(), invocation(t, "f", nil))
 	wantCode(t, "a call of what has failed", err, lambda.CodeResourceConflict)
 
-	b := f.put(t, goHandler(t, "mended"))
+	b := f.put(t, f.goHandler(t, "mended"))
 	fn.Spec.Code.Zip = &b
 	must(t, f.Update(t.Context(), fn))
 	f.ready(t, "f")

@@ -183,7 +183,7 @@ func updateUnderLoad(t *testing.T, f *fixture) {
 		})
 	}
 	for _, next := range []string{"second", "third", "fourth"} {
-		b := f.put(t, goHandler(t, next))
+		b := f.put(t, f.goHandler(t, next))
 		must(t, f.Get(t.Context(), "f", fn))
 		fn.Spec.Code.Zip = &b
 		must(t, f.Update(t.Context(), fn))

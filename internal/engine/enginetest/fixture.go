@@ -3,12 +3,12 @@ package enginetest
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -55,22 +55,22 @@ func pack(t testing.TB, files ...file) []byte {
 	return buf.Bytes()
 }
 
-// handlerBinary builds testdata/handler, once for all tests of a binary.
-var handlerBinary = sync.OnceValues(func() ([]byte, error) {
+// buildHandler builds testdata/handler with the go command.
+func buildHandler() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "enginetest-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	out := filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", out,
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", out,
 		"github.com/lambkin-dev/lambkin/internal/engine/enginetest/testdata/handler")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, &buildError{text: string(text), err: err}
 	}
 	return os.ReadFile(out)
-})
+}
 
 // buildError says why the handler could not be built.
 type buildError struct {
@@ -87,9 +87,9 @@ func (e *buildError) Error() string {
 func (e *buildError) Unwrap() error { return e.err }
 
 // goHandler is the suite's function as an archive whose version.txt holds the given text.
-func goHandler(t testing.TB, version string) []byte {
+func (f *fixture) goHandler(t testing.TB, version string) []byte {
 	t.Helper()
-	binary, err := handlerBinary()
+	binary, err := f.suite.handler()
 	must(t, err)
 	return pack(t, file{name: "bootstrap", body: binary, mode: 0o755}, file{name: "version.txt", body: []byte(version)})
 }
@@ -146,7 +146,7 @@ func (f *fixture) function(t testing.TB, name string, code []byte) *v1alpha1.Fun
 // deploy creates the suite's function and waits until it is ready. change may alter it before.
 func (f *fixture) deploy(t testing.TB, name string, change ...func(*v1alpha1.FunctionSpec)) *v1alpha1.Function {
 	t.Helper()
-	fn := f.function(t, name, goHandler(t, "first"))
+	fn := f.function(t, name, f.goHandler(t, "first"))
 	for _, c := range change {
 		c(&fn.Spec)
 	}
@@ -175,18 +175,17 @@ func (f *fixture) ready(t testing.TB, name string) *v1alpha1.Function {
 	return fn
 }
 
-// publish makes a version of a function as it is and waits until it is ready.
-func (f *fixture) publish(t testing.TB, name string) *v1alpha1.Version {
+// publish makes a version of function f as it is and waits until it is ready.
+func (f *fixture) publish(t testing.TB) {
 	t.Helper()
 	fn := new(v1alpha1.Function)
-	must(t, f.Get(t.Context(), v1alpha1.ObjectName(name), fn))
+	must(t, f.Get(t.Context(), "f", fn))
 	v, _, err := engine.PublishVersion(t.Context(), f, fn, "")
 	must(t, err)
 	f.eventually(t, "version to be ready", func() bool {
 		must(t, f.Get(t.Context(), v.Name, v))
 		return meta.IsStatusConditionTrue(v.Status.Conditions, v1alpha1.ConditionReady)
 	})
-	return v
 }
 
 // eventually waits until a condition holds.

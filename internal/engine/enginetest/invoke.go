@@ -137,7 +137,7 @@ func sizes(t *testing.T, f *fixture) {
 
 func invocationContext(t *testing.T, f *fixture) {
 	f.deploy(t, "f")
-	f.publish(t, "f")
+	f.publish(t)
 	must(t, f.Create(t.Context(), &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "f", Name: "live", FunctionVersion: "1"}}))
 	arn := "arn:aws:lambda:us-east-1:000000000000:function:f"
 	for name, want := range map[string]string{"f": arn, "f:live": arn + ":live", "f:1": arn + ":1", "f:$LATEST": arn + ":$LATEST"} {
@@ -201,11 +201,11 @@ func streaming(t *testing.T, f *fixture) {
 	in.Stream = rec
 	r, err := f.Invoke(t.Context(), in)
 	must(t, err)
-	want := ""
+	var want strings.Builder
 	for i := range 10 {
-		want += fmt.Sprintf("chunk %d\n", i)
+		fmt.Fprintf(&want, "chunk %d\n", i)
 	}
-	if rec.starts != 1 || strings.Join(rec.chunks, "") != want || len(rec.chunks) < 2 || len(r.Payload) != 0 || r.FunctionError != "" {
+	if rec.starts != 1 || strings.Join(rec.chunks, "") != want.String() || len(rec.chunks) < 2 || len(r.Payload) != 0 || r.FunctionError != "" {
 		t.Errorf("a stream comes as %d starts, chunks %q and payload %q, %s", rec.starts, rec.chunks, r.Payload, r.FunctionError)
 	}
 	broken, rec := invocation(t, "f", do{Do: "stream", N: 2, Text: "broken off"}), &recorder{}

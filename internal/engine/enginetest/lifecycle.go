@@ -27,7 +27,7 @@ func lifecycleCases() []testCase {
 }
 
 func toReady(t *testing.T, f *fixture) {
-	code := goHandler(t, "first")
+	code := f.goHandler(t, "first")
 	fn := f.deploy(t, "f")
 	sum := sha256.Sum256(code)
 	if fn.Status.CodeSHA256 != base64.StdEncoding.EncodeToString(sum[:]) || fn.Status.CodeSize != int64(len(code)) || fn.Status.LastModified == nil {
@@ -52,14 +52,14 @@ func shell(t *testing.T, f *fixture) {
 	}
 }
 
-func (f *fixture) failsWith(t *testing.T, fn *v1alpha1.Function, want v1alpha1.Reason) *v1alpha1.Function {
+// failsWith creates a function and wants it to be given up for this reason.
+func (f *fixture) failsWith(t *testing.T, fn *v1alpha1.Function, want v1alpha1.Reason) {
 	t.Helper()
 	must(t, f.Create(t.Context(), fn))
 	fn = f.settled(t, fn.Name)
 	if c := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionReady); c.Reason != string(want) || c.Message == "" {
 		t.Errorf("the condition is %+v, want %s and a sentence", c, want)
 	}
-	return fn
 }
 
 func unknownRuntime(t *testing.T, f *fixture) {
@@ -99,7 +99,7 @@ func secrets(t *testing.T, f *fixture) {
 	from := &v1alpha1.Environment{VariablesFrom: []v1alpha1.VariableFrom{
 		{Name: "PASSWORD", SecretKeyRef: &v1alpha1.KeyRef{Name: "db", Key: "password"}},
 	}}
-	fn := f.function(t, "f", goHandler(t, "first"))
+	fn := f.function(t, "f", f.goHandler(t, "first"))
 	fn.Spec.Environment = from
 	f.failsWith(t, fn, v1alpha1.ReasonSecretNotFound)
 	f.suite.putSecret(t, f.Engine, "db", "password", "s3cret")
@@ -149,7 +149,7 @@ func deleteAndCreate(t *testing.T, f *fixture) {
 	must(t, f.Delete(t.Context(), fn))
 	_, err := f.Invoke(t.Context(), invocation(t, "f", nil))
 	wantCode(t, "a call after the deletion", err, lambda.CodeResourceNotFound)
-	again := f.function(t, "f", goHandler(t, "second life"))
+	again := f.function(t, "f", f.goHandler(t, "second life"))
 	must(t, f.Create(t.Context(), again))
 	f.ready(t, "f")
 	if got := f.answer(t, "f", do{Do: "version"}); got != `"second life"` {
@@ -163,7 +163,7 @@ func provisioned(t *testing.T, f *fixture) {
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) { s.Concurrency = warm })
 	f.answer(t, "f", do{Do: "version"})
 
-	broken := f.function(t, "g", goHandler(t, "first"))
+	broken := f.function(t, "g", f.goHandler(t, "first"))
 	broken.Spec.Concurrency = warm
 	broken.Spec.Environment = variables("FAIL_INIT", "1")
 	f.failsWith(t, broken, v1alpha1.ReasonInitFailed)

@@ -2,10 +2,11 @@ package enginetest
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -40,8 +41,8 @@ func createAndGet(t *testing.T, f *fixture) {
 	}
 	got := new(v1alpha1.Function)
 	must(t, f.Get(t.Context(), v1alpha1.ObjectName("Orders"), got))
-	if diff := cmp.Diff(fn.Spec, got.Spec); diff != "" || got.UID != fn.UID {
-		t.Errorf("Get gives another object\n%s", diff)
+	if !equality.Semantic.DeepEqual(fn, got) {
+		t.Errorf("Get gives another object\ngot  %+v\nwant %+v", got, fn)
 	}
 	got.Spec.Handler = "changed by the caller"
 	again := new(v1alpha1.Function)
@@ -135,8 +136,8 @@ func listByLabel(t *testing.T, f *fixture) {
 	for _, fn := range all.Items {
 		names = append(names, fn.Name)
 	}
-	if diff := cmp.Diff([]string{"a", "b", "bb"}, names); diff != "" {
-		t.Errorf("List gives all, by name\n%s", diff)
+	if !slices.Equal(names, []string{"a", "b", "bb"}) {
+		t.Errorf("List gives %v, want all by name", names)
 	}
 	var some v1alpha1.VersionList
 	must(t, f.List(t.Context(), &some, map[string]string{v1alpha1.LabelFunction: "b"}))

@@ -6,6 +6,7 @@
 package enginetest
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -21,7 +22,7 @@ func WithSecrets(put func(t *testing.T, e engine.Engine, name, key, value string
 
 // suite is one run of all cases.
 type suite struct {
-	newEngine func(t *testing.T) engine.Engine
+	handler   func() ([]byte, error) // testdata/handler, built once
 	putSecret func(t *testing.T, e engine.Engine, name, key, value string)
 }
 
@@ -30,7 +31,7 @@ type suite struct {
 // environments for a function.
 func Run(t *testing.T, newEngine func(t *testing.T) engine.Engine, options ...Option) {
 	t.Helper()
-	s := &suite{newEngine: newEngine}
+	s := &suite{handler: sync.OnceValues(buildHandler)}
 	for _, o := range options {
 		o(s)
 	}

@@ -23,8 +23,8 @@ func (f *fixture) twoVersions(t *testing.T) {
 	t.Helper()
 	fn := f.deploy(t, "f")
 	for _, next := range []string{"second", "third"} {
-		f.publish(t, "f")
-		b := f.put(t, goHandler(t, next))
+		f.publish(t)
+		b := f.put(t, f.goHandler(t, next))
 		must(t, f.Get(t.Context(), "f", fn))
 		fn.Spec.Code.Zip = &b
 		must(t, f.Update(t.Context(), fn))

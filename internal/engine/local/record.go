@@ -75,11 +75,11 @@ func judge(p pending, by policy, result *lambda.Result, err error, now time.Time
 	}
 	next := verdict{attempts: p.Attempts, refusals: p.Refusals + 1}
 	next.retry = now.Add(refusalWait(p.Refusals))
-	condition := ""
 	if err == nil {
 		next.attempts, next.refusals = p.Attempts+1, 0
 		next.retry = now.Add(by.delay * time.Duration(next.attempts))
 	}
+	var condition string
 	switch {
 	case err == nil && p.Attempts >= by.retries, err != nil && hopeless(err):
 		condition = conditionExhausted

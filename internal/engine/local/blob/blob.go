@@ -42,7 +42,7 @@ func (s *Store) Put(r io.Reader, limit int64) (digest string, size int64, err er
 	if err != nil {
 		return "", 0, fmt.Errorf("cannot store code: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(f.Name()) //nolint:errcheck // gone already if all went well; swept otherwise
 	digest, size, err = fill(f, r, limit)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", 0, err

@@ -122,11 +122,12 @@ func TestFollow(t *testing.T) {
 		var reading sync.WaitGroup
 		reading.Go(func() { io.Copy(&got, pr) })
 		synctest.Wait()
-		want := "recent\n"
+		var want strings.Builder
+		want.WriteString("recent\n")
 		for i := range 20 { // over several files
 			line := fmt.Sprintf("new line %d\n", i)
 			write(t, w, line)
-			want += line
+			want.WriteString(line)
 			synctest.Wait()
 		}
 		cancel()
@@ -134,7 +135,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("the end of the context is how following ends, got %v", err)
 		}
 		reading.Wait()
-		if diff := cmp.Diff(want, got.String()); diff != "" {
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
 			t.Errorf("Follow\n%s", diff)
 		}
 	})

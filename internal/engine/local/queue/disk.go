@@ -29,7 +29,7 @@ func (d disk) open(add func(ticket)) error {
 	return d.db.Update(func(tx *bolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists([]byte(bucketName))
 		if err != nil {
-			return err
+			return fmt.Errorf("cannot make bucket: %w", err)
 		}
 		return b.ForEach(func(key, value []byte) error {
 			it, err := decode(value)
@@ -62,9 +62,12 @@ func add(tx *bolt.Tx, it Item) (uint64, error) {
 	b := tx.Bucket([]byte(bucketName))
 	id, err := b.NextSequence()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("cannot count events: %w", err)
 	}
-	return id, b.Put(key(id), encode(it))
+	if err := b.Put(key(id), encode(it)); err != nil {
+		return 0, fmt.Errorf("cannot write an event: %w", err)
+	}
+	return id, nil
 }
 
 // settle replaces an item by its outcome and gives tickets for what is new.
@@ -76,7 +79,7 @@ func (d disk) settle(t ticket, out Outcome) (added []ticket, err error) {
 	err = d.db.Batch(func(tx *bolt.Tx) error {
 		added = nil
 		if err := tx.Bucket([]byte(bucketName)).Delete(key(t.id)); err != nil {
-			return err
+			return fmt.Errorf("cannot delete an event: %w", err)
 		}
 		for _, it := range more {
 			id, err := add(tx, it)

@@ -50,7 +50,7 @@ func Open(path string) (*Store, error) {
 		}
 		for _, name := range names {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
+				return fmt.Errorf("cannot make bucket %q: %w", name, err)
 			}
 		}
 		return nil
@@ -65,7 +65,12 @@ func Open(path string) (*Store, error) {
 func (s *Store) DB() *bolt.DB { return s.db }
 
 // Close lets go of the file once running transactions have ended.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("cannot close the file of objects: %w", err)
+	}
+	return nil
+}
 
 // get reads the object of obj's kind and that name into obj.
 func get(tx *bolt.Tx, name string, obj v1alpha1.Object) error {

@@ -81,7 +81,7 @@ func misbehave(e event) (any, error) {
 		return map[string]any{"pid": os.Getpid(), "began": began.UnixNano(), "ended": time.Now().UnixNano(), "calls": calls.Load()}, nil
 	case "bytes":
 		random := make([]byte, e.N)
-		rand.Read(random) //nolint:errcheck // never fails
+		rand.Read(random)                   //nolint:errcheck // never fails
 		return bytes.NewReader(random), nil // a reader that is {} in JSON is sent as it is
 	case "string":
 		return strings.Repeat("x", e.N), nil
