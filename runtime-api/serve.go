@@ -28,6 +28,9 @@ const readHeaderTimeout = 10 * time.Second
 
 // run is the command: it serves until ctx ends and then drains.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	if isRunner(args) {
+		return runRunner(ctx, args, environ)
+	}
 	s, err := read(args, environ, stderr)
 	if err != nil {
 		return err

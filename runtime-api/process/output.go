@@ -88,6 +88,10 @@ func (o *output) start(running bool) {
 // writer fails it goes on reading, so that the program neither blocks nor gets SIGPIPE.
 func (p pump) run() {
 	defer p.from.Close() //nolint:errcheck // read only
+	if r, ok := p.to.(io.ReaderFrom); ok {
+		_, _ = r.ReadFrom(p.from) // it may look into the pipe itself; an end is an end
+		return
+	}
 	buf := make([]byte, readSize)
 	to := p.to
 	for {
