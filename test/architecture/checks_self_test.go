@@ -39,7 +39,9 @@ func TestCheckFences(t *testing.T) {
 	}
 	expect(t, "each on its side", checkFences(pkgs, all))
 	expect(t, "the first fence that fits decides",
-		checkFences([]pkg{{Name: "controller", Imports: []string{"k8s.io/apimachinery"}}}, all), "because x")
+		checkFences([]pkg{{Name: "controller", Imports: []string{"k8s.io/apimachinery"}}}, all), "x: move the code into api")
+	expect(t, "nobody may",
+		checkFences([]pkg{{Name: "api", Imports: []string{"n/x"}}}, []fence{{"n/", nil, "z"}}), "do without it")
 	expect(t, "a folder that only begins alike",
 		checkFences([]pkg{{Name: "apis", Imports: []string{"k8s.io/apimachinery"}}}, all), "apis imports")
 }

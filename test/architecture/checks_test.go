@@ -97,7 +97,7 @@ func checkFences(pkgs []pkg, fences []fence) []string {
 			if f < 0 || slices.ContainsFunc(fences[f].allowed, func(root string) bool { return within(p.Name, root) }) {
 				continue
 			}
-			faults = append(faults, fmt.Sprintf("%s imports %s, which only %v may, because %s: move the code there", p.Name, i, fences[f].allowed, fences[f].why))
+			faults = append(faults, fmt.Sprintf("%s imports %s; %s: %s", p.Name, i, fences[f].why, fences[f].wayOut()))
 		}
 	}
 	return faults
