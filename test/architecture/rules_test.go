@@ -126,9 +126,11 @@ func fences() []fence {
 // line here is a decision: each costs start-up time, memory and attack surface in every pod.
 func podModules() map[string]string {
 	return map[string]string{
-		"github.com/gorilla/mux": "HTTP routing",
-		"github.com/google/uuid": "request ids",
-		"golang.org/x/sys":       "process groups, namespaces, limits",
+		"github.com/gorilla/mux":                                "HTTP routing",
+		"github.com/google/uuid":                                "request ids",
+		"golang.org/x/sync":                                     "errgroup",
+		"github.com/aws/aws-lambda-go":                          "the messages of go1.x functions",
+		"golang.org/x/sys":                                      "process groups, namespaces, limits",
 		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream": "frames of InvokeWithResponseStream",
 		"github.com/aws/smithy-go":                              "of eventstream",
 		"github.com/prometheus/client_golang":                   "metrics in the form every cluster reads",
