@@ -1,12 +1,13 @@
 """The calls of the Runtime API 2018-06-01, over one connection that no proxy setting touches."""
 
-import http.client
 import json
-import platform
 import re
+import sys
+
+from .wire import Connection
 
 PREFIX = "/2018-06-01/runtime"
-USER_AGENT = "lambkin-python/" + platform.python_version()
+USER_AGENT = "lambkin-python/%d.%d.%d" % sys.version_info[:3]
 JSON = "application/json"
 
 
@@ -31,12 +32,11 @@ class RuntimeAPI:
     """A client for one worker; it is not safe for concurrent use."""
 
     def __init__(self, address):
-        # No timeout: an idle environment may wait for its next event for hours.
-        self._connection = http.client.HTTPConnection(address, timeout=None)
+        self._connection = Connection(address)
 
     def next(self):
         """Waits, without limit, for the next event."""
-        status, headers, body = self._call("GET", "/invocation/next", None, {})
+        status, headers, body = self._call("GET", "/invocation/next", {}, b"")
         if status != 200:
             raise ConnectionError("GET next: status %d" % status)
         return Message(headers, body)
@@ -59,24 +59,12 @@ class RuntimeAPI:
         self._post(path, json.dumps(document).encode(), headers)
 
     def _post(self, path, body, headers):
-        status, _, reply = self._call("POST", path, body, headers)
+        status, _, reply = self._call("POST", path, headers, body)
         if status != 202:
             raise NotAccepted("status %d %s" % (status, reply[:512].decode("utf-8", "replace").strip()))
 
-    def _call(self, method, path, body, headers):
-        try:
-            self._connection.request(method, PREFIX + path, body, {"User-Agent": USER_AGENT, **headers})
-            reply = self._connection.getresponse()
-            return reply.status, _utf8(reply.getheaders()), reply.read()
-        except (OSError, http.client.HTTPException) as error:
-            # A connection that broke in the middle cannot carry another call; the next one opens a fresh one.
-            self._connection.close()
-            raise ConnectionError("%s %s: %s" % (method, path, error)) from error
-
-
-def _utf8(headers):
-    """http.client reads header values as Latin-1; the platform sends UTF-8."""
-    return {name.lower(): value.encode("latin-1").decode("utf-8", "replace") for name, value in headers}
+    def _call(self, method, path, headers, body):
+        return self._connection.call(method, PREFIX + path, {"User-Agent": USER_AGENT, **headers}, body)
 
 
 def _error_type_header(error_type):

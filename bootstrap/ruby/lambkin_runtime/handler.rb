@@ -10,8 +10,15 @@ module LambkinRuntime
       file, receiver, method = split(name)
       $LOAD_PATH.unshift(task_root) unless $LOAD_PATH.include?(task_root)
       require File.expand_path(file, task_root)
-      new(receiver ? Object.const_get(receiver) : TOPLEVEL_BINDING.receiver, method, name)
+      new(receiver ? constant(receiver, name) : TOPLEVEL_BINDING.receiver, method, name)
     end
+
+    def self.constant(receiver, name)
+      Object.const_get(receiver)
+    rescue NameError
+      raise Failure.new('Runtime.HandlerNotFound', "Handler '#{name}' is not defined: there is no #{receiver}")
+    end
+    private_class_method :constant
 
     # Splits "file.method" and "file.Class.method"; dots in folders do not count.
     def self.split(name)
