@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 
 // absent tells readers of the table what it does not tell.
 const absent = `
-Not run: AWS's clients for Python, Ruby, Java, .NET and Rust are published in their languages' own registries alone and
-come with no Debian package; what is known of them is in the wire facts that the cases check.
+Not run: AWS's clients for Python, Ruby, Java, .NET and Rust. Debian has no package of them, and the tests install from
+npm and the Go module proxy only.
 `
 
 // TestConformance runs the protocol suite against every client that is to be had. With LAMBKIN_CONFORMANCE_TABLE=FILE
