@@ -88,7 +88,7 @@ func (o *describeOptions) print(facts []fact) {
 func factsOf(fn *v1alpha1.Function) []fact {
 	s := fn.Spec
 	facts := []fact{
-		{"Name", lambdaName(fn)}, {"Description", s.Description},
+		{"Name", lambdaName(fn)}, {"Description", strings.ReplaceAll(s.Description, "\n", " ")},
 		{"Runtime", s.Runtime}, {"Handler", s.Handler}, {"Code", codeOf(fn)},
 		{"Architecture", join(s.Architectures)},
 		{"Memory", fmt.Sprintf("%d MB", s.MemorySize)}, {"Timeout", fmt.Sprintf("%d s", s.Timeout)},

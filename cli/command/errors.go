@@ -84,12 +84,12 @@ func (a *App) sentence(err error) string {
 	if a.flags.debug || !errors.As(err, &service) {
 		return err.Error()
 	}
-	before, _, _ := strings.Cut(err.Error(), service.Error())
+	before, after, _ := strings.Cut(err.Error(), service.Error())
 	faults := remote.FaultsOf(err)
 	if len(faults) == 0 {
-		return before + service.Message
+		return before + service.Message + after
 	}
-	return before + fmt.Sprintf("refused, because of %d fault(s)", len(faults))
+	return before + fmt.Sprintf("refused, because of %d fault(s)", len(faults)) + after
 }
 
 // unreachable tells how to get a server.

@@ -30,6 +30,8 @@ type invokeOptions struct {
 	qualifier     string
 	stream        bool
 	clientContext string
+
+	shown streamTo // what --stream has printed
 }
 
 func newInvokeCommand(app *App) *cobra.Command {
@@ -93,12 +95,13 @@ func (o *invokeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.shown.Writer = o.app.IO.Out
 	in := &lambda.Invocation{Function: ref, Payload: payload, LogTail: o.log, ClientContext: o.clientContext}
 	if o.async {
 		return o.enqueue(ctx, e, in)
 	}
 	if o.stream {
-		in.Stream = streamTo{o.app.IO.Out}
+		in.Stream = &o.shown
 	}
 	res, err := o.call(ctx, e, in)
 	if isNotFound(err) {
@@ -197,20 +200,29 @@ func (o *invokeOptions) report(res *lambda.Result) error {
 	if len(res.LogTail) > 0 {
 		o.app.IO.Notef("%s", o.app.IO.Paint(terminal.Dim, strings.TrimRight(string(res.LogTail), "\n")))
 	}
-	if len(res.Payload) > 0 {
-		o.app.IO.Printf("%s", res.Payload)
-	}
-	if !bytes.HasSuffix(res.Payload, []byte("\n")) && (len(res.Payload) > 0 || o.stream) {
+	_, _ = o.shown.Write(res.Payload) // as with all printing
+	if o.shown.last != '\n' && o.shown.last != 0 {
 		o.app.IO.Printf("\n")
 	}
 	return failed
 }
 
-// streamTo is a ResponseStream that prints.
-type streamTo struct{ io.Writer }
+// streamTo is a ResponseStream that prints, and knows whether the last line has ended.
+type streamTo struct {
+	io.Writer
+	last byte
+}
 
 // Start has nothing to do: the content type is of no interest here.
-func (streamTo) Start(string) error { return nil }
+func (*streamTo) Start(string) error { return nil }
+
+// Write prints p.
+func (s *streamTo) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		s.last = p[len(p)-1]
+	}
+	return s.Writer.Write(p) //nolint:wrapcheck // it stands for the writer
+}
 
 func orText(v, byDefault string) string {
 	if v == "" {

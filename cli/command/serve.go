@@ -77,8 +77,8 @@ func (o *serveOptions) welcome(s *host.Server, dir string) {
 	o.app.IO.Printf(`Lambkin serves at %[1]s, data in %[2]s
 
   export LAMBKIN_ENDPOINT=%[1]s
-  export AWS_ENDPOINT_URL_LAMBDA=%[1]s AWS_REGION=%[3]s AWS_ACCESS_KEY_ID=lambkin AWS_SECRET_ACCESS_KEY=lambkin
-  aws lambda list-functions
+  export AWS_ENDPOINT_URL_LAMBDA=%[1]s AWS_DEFAULT_REGION=%[3]s AWS_REGION=%[3]s AWS_ACCESS_KEY_ID=lambkin AWS_SECRET_ACCESS_KEY=lambkin
+  aws --endpoint-url %[1]s lambda list-functions
 
 `, s.URL, dir, Identity().Region)
 	if s.Sandbox != nil {

@@ -1,0 +1,167 @@
+// Package e2e runs the scripts in testdata: command lines of lambkin and of the AWS CLI against a real server with real
+// functions, written so that they can be read as documentation.
+//
+// Beside the commands of testscript (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) there are
+//
+//	server                     starts a server for the script and points lambkin and aws to it
+//	exits CODE COMMAND…        runs a command that must end with this exit code
+//	until REGEXP COMMAND…      runs a command again and again until its output matches
+//	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched
+//	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
+//
+// and the conditions [node], [python] and [aws].
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/cli/command"
+	"github.com/lambkin-dev/lambkin/cli/host"
+	"github.com/lambkin-dev/lambkin/runtime-api/process"
+)
+
+func TestMain(m *testing.M) {
+	process.MaybeHelper()
+	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               setup,
+		Condition:           condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server": startServer, "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint,
+		},
+	})
+}
+
+// setup gives scripts a home of their own, but the real one's caches for compilers.
+func setup(e *testscript.Env) error {
+	e.Setenv("HOME", e.WorkDir)
+	e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
+	e.Setenv("XDG_DATA_HOME", e.WorkDir+"/data")
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			return fmt.Errorf("go env %s: %w", name, err)
+		}
+		e.Setenv(name, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func condition(name string) (bool, error) {
+	ids := map[string]string{"node": "nodejs22.x", "python": "python3.13"}
+	if id, ok := ids[name]; ok {
+		r, _ := bootstrap.Lookup(id)
+		_, err := new(bootstrap.Interpreters).Find(r)
+		return err == nil, nil
+	}
+	if name == "aws" {
+		return exec.Command("aws", "--version").Run() == nil, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+func pointTo(ts *testscript.TestScript, url string) {
+	for name, value := range map[string]string{
+		"LAMBKIN_ENDPOINT": url, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "lambkin", "AWS_SECRET_ACCESS_KEY": "lambkin", "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+func startServer(ts *testscript.TestScript, _ bool, _ []string) {
+	s, err := host.Start(context.Background(), host.Config{Addr: "127.0.0.1:0", DataDir: ts.MkAbs("data"), Identity: command.Identity()})
+	ts.Check(err)
+	ts.Defer(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			ts.Logf("close the server: %v", err)
+		}
+	})
+	pointTo(ts, s.URL)
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if exit := new(exec.ExitError); errors.As(ts.Exec(args[1], args[2:]...), &exit) {
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code = %d, want %d", got, want)
+	}
+}
+
+// patience is how long something may take that a script waits for.
+const patience = 30 * time.Second
+
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND…")
+	}
+	form := regexp.MustCompile(args[0])
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if ts.Exec(args[1], args[2:]...) == nil && form.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("the output never matched %q", args[0])
+}
+
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: fetch METHOD URL [BODY]")
+	}
+	req, err := http.NewRequest(args[0], args[1], strings.NewReader(strings.Join(args[2:], " ")))
+	ts.Check(err)
+	if len(args) > 2 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	_, err = fmt.Fprintf(ts.Stdout(), "%s\n%s\n", res.Status, body)
+	ts.Check(err)
+}
+
+var exported = regexp.MustCompile(`export LAMBKIN_ENDPOINT=(\S+)`)
+
+func endpoint(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: endpoint FILE")
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if m := exported.FindSubmatch(text); err == nil && m != nil {
+			pointTo(ts, string(m[1]))
+			return
+		}
+	}
+	ts.Fatalf("the server never said its address")
+}
