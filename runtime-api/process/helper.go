@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,10 +25,17 @@ func MaybeHelper() {
 		return
 	}
 	runtime.LockOSThread() // what follows sets attributes of the thread that will be the program
-	unix.CloseOnExec(verdictFD)
-	err := help(os.Args[1], os.Args[2:])
-	report(err)
+	keepFilesFromProgram()
+	report(help(os.Args[1], os.Args[2:]))
 	os.Exit(1)
+}
+
+// keepFilesFromProgram closes all but the standard streams when the program is
+// executed: the report to our parent, and what our parent was given by its own.
+func keepFilesFromProgram() {
+	if unix.CloseRange(reportFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) != nil { // before Linux 5.11
+		unix.CloseOnExec(reportFD)
+	}
 }
 
 // stepError says which step of building the sandbox failed.
@@ -49,14 +57,14 @@ func step(err error, format string, args ...any) error {
 
 // report tells our parent what failed.
 func report(err error) {
-	v := verdict{Errno: unix.EINVAL}
+	f := failure{Errno: unix.EINVAL}
 	var failed *stepError
 	if errors.As(err, &failed) {
-		v.Step = failed.step
+		f.Step = failed.step
 	}
-	errors.As(err, &v.Errno)
-	text, _ := json.Marshal(v) // a string and a number
-	_, _ = unix.Write(verdictFD, text)
+	errors.As(err, &f.Errno)
+	text, _ := json.Marshal(f) // a string and a number
+	_, _ = unix.Write(reportFD, text)
 }
 
 // help builds the sandbox and becomes the program. It returns only on failure.

@@ -34,8 +34,8 @@ type Sandbox struct {
 const (
 	// helperName is argv[0] of the helper that builds the sandbox from within.
 	helperName = "lambkin-sandbox"
-	// verdictFD is the file on which the helper reports failure.
-	verdictFD = 3
+	// reportFD is the file on which the helper reports failure.
+	reportFD = 3
 	// helperLimit bounds the building: a source on a dead network file system may hang.
 	helperLimit = 10 * time.Second
 )
@@ -51,8 +51,8 @@ type plan struct {
 	Parent  int // pid; another parent means that we have died
 }
 
-// verdict is what the helper reports when it fails.
-type verdict struct {
+// failure is what the helper reports when it fails.
+type failure struct {
 	Step  string // what failed, empty for the execution of the program
 	Errno syscall.Errno
 }
@@ -74,7 +74,7 @@ func (p *Process) confine(spec Spec, attr os.ProcAttr) (*os.Process, error) {
 	}
 	defer from.Close() //nolint:errcheck // read only
 	attr.Dir = ""
-	attr.Files = append(attr.Files[:verdictFD:verdictFD], to)
+	attr.Files = append(attr.Files[:reportFD:reportFD], to)
 	unshare(attr.Sys)
 	helper, err := os.StartProcess("/proc/self/exe", append([]string{helperName, string(told), spec.Path}, spec.Args...), &attr)
 	_ = to.Close() // the helper has its own
@@ -122,12 +122,12 @@ func await(from *os.File, path string) error {
 	if len(text) == 0 {
 		return nil
 	}
-	var v verdict
-	if err := json.Unmarshal(text, &v); err != nil {
+	var f failure
+	if err := json.Unmarshal(text, &f); err != nil {
 		return fmt.Errorf("%w: answer of the helper: %w", ErrSandbox, err)
 	}
-	if v.Step == "" {
-		return &os.PathError{Op: "fork/exec", Path: path, Err: v.Errno}
+	if f.Step == "" {
+		return &os.PathError{Op: "fork/exec", Path: path, Err: f.Errno}
 	}
-	return fmt.Errorf("%w: %s: %w", ErrSandbox, v.Step, v.Errno)
+	return fmt.Errorf("%w: %s: %w", ErrSandbox, f.Step, f.Errno)
 }

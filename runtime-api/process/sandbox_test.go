@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // needSandbox skips the test on hosts without the means.
@@ -38,6 +39,11 @@ func rooms(t *testing.T) Sandbox {
 
 func TestSandbox(t *testing.T) {
 	needSandbox(t)
+	const leaked = 50 // as from a careless parent of ours
+	if err := unix.Dup3(2, leaked, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(leaked) //nolint:errcheck // a test
 	for _, tc := range []struct {
 		reason, script, want string
 	}{
@@ -50,7 +56,7 @@ func TestSandbox(t *testing.T) {
 		{"links in /var stay", `readlink /var/run`, readlink("/var/run")},
 		{"the extension names resolve", `grep -c 'sandbox\.localdomain' /etc/hosts; grep -q localhost /etc/hosts && echo kept`, "1\nkept\n"},
 		{"the user is the same", `id -u`, strings.TrimPrefix(id(), "uid=")},
-		{"no files of ours are open", `ls /proc/self/fd | grep -v -x -e 0 -e 1 -e 2 -e 3 | while read n; do readlink /proc/$$/fd/$n; done | grep -c var/task`, "0\n"},
+		{"no files of ours are open", `echo $(ls /proc/self/fd)`, "0 1 2 3\n"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			var out screen
