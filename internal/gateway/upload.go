@@ -24,6 +24,8 @@ const (
 	maxUploadMembers = 256 << 10
 	// inMemory is how much of an archive is kept in memory before it goes to a file.
 	inMemory = 1 << 20
+	// readBuffer is how much of a request is read at once.
+	readBuffer = 64 << 10
 	// uploadTime is how long an upload may take.
 	uploadTime = 10 * time.Minute
 )
@@ -188,7 +190,7 @@ var (
 // extract copies a JSON text, but the string at a path of members goes decoded from base64 to a, and an empty string
 // stands in its place. It looks at the text only as far as it must to find that string; the caller parses what is left.
 func extract(r io.Reader, path []string, a *archive) ([]byte, error) {
-	x := &extractor{in: bufio.NewReader(r), path: path, archive: a}
+	x := &extractor{in: bufio.NewReaderSize(r, readBuffer), path: path, archive: a}
 	for {
 		b, err := x.in.ReadByte()
 		if errors.Is(err, io.EOF) {
@@ -318,26 +320,42 @@ type stringReader struct {
 
 // Read gives the next characters. It ends with io.EOF at the quote.
 func (s *stringReader) Read(p []byte) (int, error) {
-	for n := range p {
-		if s.ended {
-			return n, io.EOF
-		}
-		b, err := s.in.ReadByte()
-		if err != nil {
-			return n, unexpected(err)
-		}
-		if b == '"' {
-			s.ended = true
-			return n, io.EOF
-		}
-		if b == '\\' {
-			if b, err = s.unescape(); err != nil {
-				return n, err
-			}
-		}
-		p[n] = b
+	if s.ended || len(p) == 0 {
+		return 0, io.EOF
 	}
-	return len(p), nil
+	if n, err := s.plain(p); n > 0 || err != nil {
+		return n, err
+	}
+	b, err := s.in.ReadByte()
+	if err != nil {
+		return 0, unexpected(err)
+	}
+	if b == '"' {
+		s.ended = true
+		return 0, io.EOF
+	}
+	p[0], err = s.unescape()
+	if err != nil {
+		return 0, err
+	}
+	return 1, nil
+}
+
+// plain gives what stands before the next quote or backslash; nothing if one of them is next.
+func (s *stringReader) plain(p []byte) (int, error) {
+	if _, err := s.in.Peek(1); err != nil {
+		return 0, unexpected(err)
+	}
+	chunk, err := s.in.Peek(min(s.in.Buffered(), len(p)))
+	if err != nil {
+		return 0, unexpected(err)
+	}
+	for _, end := range []byte(`"\`) {
+		if at := bytes.IndexByte(chunk, end); at >= 0 {
+			chunk = chunk[:at]
+		}
+	}
+	return s.in.Read(p[:copy(p, chunk)])
 }
 
 // unescape reads what follows a backslash.
