@@ -67,12 +67,24 @@ func (e *Engine) checkHost(d *draft) error {
 	if d.spec.PackageType == v1alpha1.PackageTypeImage {
 		return v1alpha1.Failf(v1alpha1.ReasonImageUnsupported, "container images need a cluster; deploy a zip archive to run on one machine")
 	}
-	native := map[string]v1alpha1.Architecture{"amd64": v1alpha1.ArchitectureX86, "arm64": v1alpha1.ArchitectureARM}[runtime.GOARCH]
+	native := architecture()
 	compiled := strings.HasPrefix(d.spec.Runtime, "provided") || d.spec.Runtime == "go1.x"
 	if compiled && !slices.Contains(d.spec.Architectures, native) {
 		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "code for %v does not run on this machine, which is %s", d.spec.Architectures, native)
 	}
 	return nil
+}
+
+// architecture is this machine's instruction set in the Lambda API's words; Go's word for one that Lambda does not have.
+func architecture() v1alpha1.Architecture {
+	switch runtime.GOARCH {
+	case "amd64":
+		return v1alpha1.ArchitectureX86
+	case "arm64":
+		return v1alpha1.ArchitectureARM
+	default:
+		return v1alpha1.Architecture(runtime.GOARCH)
+	}
 }
 
 func (e *Engine) extractCode(d *draft) (err error) {

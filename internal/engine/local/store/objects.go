@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -108,7 +109,7 @@ func (s *Store) Update(obj v1alpha1.Object) error {
 // the outcome. Metadata and spec stay. It fails if the object has gone or is another one with the same name.
 func (s *Store) UpdateStatus(obj v1alpha1.Object, change func()) error {
 	uid := obj.GetUID()
-	return s.db.Update(func(tx *bolt.Tx) error {
+	err := s.db.Update(func(tx *bolt.Tx) error {
 		k, err := kindOf(obj)
 		if err != nil {
 			return err
@@ -127,14 +128,21 @@ func (s *Store) UpdateStatus(obj v1alpha1.Object, change func()) error {
 		change()
 		copyStatus(was, obj)
 		if equality.Semantic.DeepEqual(before, was) {
-			return assign(obj, was)
+			return errUnchanged
 		}
 		if err := put(tx, was); err != nil {
 			return err
 		}
 		return assign(obj, was)
 	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
 }
+
+// errUnchanged rolls a transaction back that would write what is there already, which would cost a sync of the disk.
+var errUnchanged = errors.New("unchanged")
 
 // Delete removes the object of obj's kind and name and all that belongs to it, and gives what it removed, obj's own
 // first. With a resourceVersion set in obj it fails if that is no longer current.
