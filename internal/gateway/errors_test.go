@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func TestErrors(t *testing.T) {
 
 		// Names.
 		"other region":    {"GET", functions + "/" + url.PathEscape("arn:aws:lambda:ap-southeast-1:"+account+":function:fn"), "", 404, "ResourceNotFoundException", "Functions from 'ap-southeast-1' are not reachable in this region ('us-east-1')"},
-		"other account":   {"GET", functions + "/210987654321:fn", "", 403, "AccessDeniedException", "The account 210987654321 has no function here: this is account 123456789012."},
+		"other account":   {"GET", functions + "/210987654321:fn", "", 403, "AccessDeniedException", "Account 210987654321 is not reachable here: this is account 123456789012."},
 		"mismatch":        {"GET", functions + "/fn:1?Qualifier=2", "", 400, "InvalidParameterValueException", "The derived qualifier from the function name does not match the specified qualifier."},
 		"delete $LATEST":  {"DELETE", functions + "/fn?Qualifier=%24LATEST", "", 400, "InvalidParameterValueException", "$LATEST version cannot be deleted without deleting the function."},
 		"long name":       {"POST", functions, body(`FunctionName="` + strings.Repeat("a", 65) + `"`), 400, "InvalidParameterValueException", "1 validation error detected: Value '" + strings.Repeat("a", 65) + "' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"},
@@ -105,6 +106,8 @@ func TestErrors(t *testing.T) {
 		"unknown member":  {"POST", functions, body("Colour=1"), 400, "InvalidParameterValueException", "The member Colour is not known here, so it would have no effect. Leave it out, or check its spelling."},
 		"environment":     {"POST", functions, body(`Environment={"Variables":{"LARGE_VAR":"` + strings.Repeat("x", 4096) + `"}}`), 400, "InvalidParameterValueException", `Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"LARGE_VAR":"` + strings.Repeat("x", 4096) + `"}`},
 		"reserved":        {"POST", functions, body(`Environment={"Variables":{"AWS_REGION":"x","_HANDLER":"y"}}`), 400, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION, _HANDLER"},
+		"variable":        {"POST", functions, body(`Environment={"Variables":{"1a":"secret"}}`), 400, "ValidationException", "1 validation error detected: Value '[1a]' at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]"},
+		"not base64":      {"POST", functions, body(`Code={"ZipFile":"@"}`), 400, "InvalidRequestContentException", "Could not parse request body into json: ZipFile is not base64."},
 		"image for zip":   {"POST", functions, body(`ImageConfig={"Command":["x"]}`), 400, "InvalidParameterValueException", "Please don't provide ImageConfig for a function with packageType Zip: there is no image that it could change."},
 		"tag limit":       {"POST", functions, body("Tags=" + manyTags(51)), 400, "InvalidParameterValueException", "Number of tags exceeds resource tag limit."},
 		"archive respelt": {"POST", functions, body(`Code={"zipfile":"aGk="}`), 400, "InvalidRequestContentException", "Could not parse request body into json: ZipFile must be a text in base64, and be spelled so."},
@@ -125,6 +128,9 @@ func TestErrors(t *testing.T) {
 		"layer twice":     {"POST", functions, body(fmt.Sprintf("Layers=[%q,%q]", layer1, layer2)), 400, "InvalidParameterValueException", "Two different versions of the same layer are not allowed to be referenced in the same function. " + layer1 + " and " + layer2 + " are versions of the same layer."},
 		"layer region":    {"POST", functions, body(`Layers=["arn:aws:lambda:eu-west-1:` + account + `:layer:lib:1"]`), 400, "InvalidParameterValueException", "Layers are not in the same region as the function. Layers are expected to be in region us-east-1."},
 		"six layers":      {"POST", functions, body(`Layers=["` + strings.Join([]string{layer1, layer1, layer1, layer1, layer1, layer1}, `","`) + `"]`), 400, "InvalidParameterValueException", "Cannot reference more than 5 layers."},
+		"layer name":      {"GET", layers + "/a.b/versions/1", "", 400, "ValidationException", `1 validation error detected: Value 'a.b' at 'layerName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+`},
+		"layer of others": {"GET", layers + "/" + url.PathEscape("arn:aws:lambda:us-east-1:210987654321:layer:lib") + "/versions/1", "", 403, "AccessDeniedException", "Account 210987654321 is not reachable here: this is account 123456789012."},
+		"layer no code":   {"POST", layers + "/lib/versions", `{}`, 400, "InvalidParameterValueException", "Please provide the layer's archive as Content.ZipFile."},
 		"layer version 0": {"GET", layers + "/lib/versions/0", "", 400, "InvalidParameterValueException", "Layer Version Cannot be less than 1"},
 		"no such layer":   {"GET", layers + "/lib/versions/9", "", 404, "ResourceNotFoundException", "The resource you requested does not exist."},
 		"layer ARN":       {"GET", layers + "?find=LayerVersion&Arn=" + url.QueryEscape(prefix+"layer:lib"), "", 400, "ValidationException", "1 validation error detected: Value '" + prefix + `layer:lib' at 'arn' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)`},
@@ -256,6 +262,37 @@ func TestUpdatesWait(t *testing.T) {
 	}
 	if r := f.request(http.MethodPost, tags+url.PathEscape(prefix+"function:fn"), `{"Tags":{"a":"b"}}`); r.status != http.StatusNoContent {
 		t.Errorf("tags can be changed at any time: %d %s", r.status, r.body)
+	}
+}
+
+// TestRefusedMembersMayBeEmpty holds that tools which send members without a meaning are not turned away.
+func TestRefusedMembersMayBeEmpty(t *testing.T) {
+	f := newFixture(t)
+	for i, member := range []string{
+		`VpcConfig={"SubnetIds":[],"SecurityGroupIds":[],"Ipv6AllowedForDualStack":false}`, "VpcConfig=null", "FileSystemConfigs=[]", `KMSKeyArn=""`,
+		`SnapStart={"ApplyOn":"None"}`, `CodeSigningConfigArn=null`, `ImageConfig={}`, `DeadLetterConfig={}`, `Environment={}`, `Layers=[]`, `TracingConfig={}`,
+	} {
+		if r := f.request(http.MethodPost, functions, body(fmt.Sprintf(`FunctionName="fn%d"`, i), member)); r.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", member, r.status, r.body)
+		}
+	}
+}
+
+// TestBodyThatEndsEarly holds that a caller who hangs up within an upload leaves nothing behind.
+func TestBodyThatEndsEarly(t *testing.T) {
+	f := newFixture(t)
+	text := body()
+	for _, path := range []string{functions, functions + "/fn/versions"} {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(text[:len(text)/2]))
+		r.ContentLength = int64(len(text))
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest || w.Header().Get("X-Amzn-Errortype") != "InvalidRequestContentException" {
+			t.Errorf("POST %s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if r := f.request(http.MethodGet, functions, ""); !strings.HasPrefix(r.body, `{"Functions":[]`) {
+		t.Errorf("something was made: %s", r.body)
 	}
 }
 

@@ -142,9 +142,10 @@ func (b *bench) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Resu
 type fixture struct {
 	*bench
 
-	t      *testing.T
-	url    string
-	client *sdk.Client
+	t       *testing.T
+	handler http.Handler
+	url     string
+	client  *sdk.Client
 }
 
 func newFixture(t *testing.T, configure ...func(*gateway.Config)) *fixture {
@@ -154,13 +155,14 @@ func newFixture(t *testing.T, configure ...func(*gateway.Config)) *fixture {
 	for _, c := range configure {
 		c(&config)
 	}
-	server := httptest.NewServer(gateway.New(b, config))
+	handler := gateway.New(b, config)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	client := sdk.New(sdk.Options{
 		BaseEndpoint: aws.String(server.URL), Region: region, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", ""),
 	})
-	return &fixture{bench: b, t: t, url: server.URL, client: client}
+	return &fixture{bench: b, t: t, handler: handler, url: server.URL, client: client}
 }
 
 // create makes a zip function with the SDK.

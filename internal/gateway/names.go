@@ -39,7 +39,7 @@ func (g *gateway) reachable(ref lambda.Reference) error {
 		return lambda.Errorf(lambda.CodeResourceNotFound, "Functions from '%s' are not reachable in this region ('%s')", ref.Region, g.Identity.Region)
 	}
 	if ref.Account != "" && ref.Account != g.Identity.Account {
-		return lambda.Errorf(lambda.CodeAccessDenied, "The account %s has no function here: this is account %s.", ref.Account, g.Identity.Account)
+		return lambda.Errorf(lambda.CodeAccessDenied, "Account %s is not reachable here: this is account %s.", ref.Account, g.Identity.Account)
 	}
 	return nil
 }

@@ -308,6 +308,28 @@ func TestImageFunction(t *testing.T) {
 	}
 }
 
+// TestBase holds where replies say that the gateway is.
+func TestBase(t *testing.T) {
+	for name, c := range map[string]struct{ base, host, proto, want string }{
+		"configured": {"https://lambda.example.com/", "other", "", "https://lambda.example.com/_download/"},
+		"as called":  {"", "127.0.0.2:9", "", "http://127.0.0.2:9/_download/"},
+		"behind TLS": {"", "lambda.example.com", "https", "https://lambda.example.com/_download/"},
+	} {
+		f := newFixture(t, func(config *gateway.Config) { config.BaseURL = c.base })
+		f.create("fn")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+functions+"/fn", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host
+		r.Header.Set("X-Forwarded-Proto", c.proto)
+		code, ok := f.send(r).members(t)["Code"].(map[string]any)
+		if location := fmt.Sprint(code["Location"]); !ok || !strings.HasPrefix(location, c.want) {
+			t.Errorf("%s: %s, want %s…", name, location, c.want)
+		}
+	}
+}
+
 func TestDryRunOfCode(t *testing.T) {
 	f := newFixture(t)
 	before := f.create("fn")

@@ -174,6 +174,9 @@ func (s *settings) applyImage(spec *v1alpha1.FunctionSpec) error {
 		return nil
 	}
 	i := spec.Code.Image
+	if i == nil && len(s.ImageConfig.EntryPoint)+len(s.ImageConfig.Command)+len(s.ImageConfig.WorkingDirectory) == 0 {
+		return nil // it says nothing
+	}
 	if i == nil {
 		return invalid("Please don't provide ImageConfig for a function with packageType Zip: there is no image that it could change.")
 	}
