@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -73,12 +74,15 @@ func (e *Engine) sweep() error {
 	if n > 0 {
 		e.log.Info("removed archives that nobody names", "count", n)
 	}
-	return e.sweepTrees()
+	return errors.Join(e.sweepTrees(), e.logs.Sweep(func(fn lambda.Name) bool { return e.route(fn) != nil }))
 }
 
-// sweepTrees removes folders that neither a unit nor a run that still ends uses.
+// sweepTrees removes folders that neither a unit nor a run that still ends uses. It leaves them for the next time if
+// units are being made, which must not wait for it.
 func (e *Engine) sweepTrees() error {
-	e.preparing.Lock()
+	if !e.preparing.TryLock() {
+		return nil
+	}
 	defer e.preparing.Unlock()
 	used := make(map[string]bool)
 	e.runs.folders(used)

@@ -239,7 +239,7 @@ func TestProvisioned(t *testing.T) {
 		}}
 		e := opened(t, Config{IdleTimeout: time.Minute}, th)
 		one := int32(1)
-		fn := deployed(t, e, "f", func(s *v1alpha1.FunctionSpec) { s.Concurrency = &v1alpha1.Concurrency{Provisioned: &one} })
+		deployed(t, e, "f", func(s *v1alpha1.FunctionSpec) { s.Concurrency = &v1alpha1.Concurrency{Provisioned: &one} })
 		all, live := th.stages()
 		if len(all) != 1 || live != 1 || all[0].unit.pod.Min != 1 {
 			t.Fatalf("%d runs, %d live; want a warm one before anybody calls", len(all), live)
@@ -248,7 +248,7 @@ func TestProvisioned(t *testing.T) {
 		if _, live := th.stages(); live != 1 {
 			t.Error("a warm run was ended as idle")
 		}
-		fn = decided(t, e, "f")
+		fn := decided(t, e, "f")
 		fn.Spec.Code.Zip = upload(t, e, code(t, "broken"))
 		broken.Store(fn.Spec.Code.Zip.SHA256, true)
 		must(t, e.Update(t.Context(), fn))
@@ -360,7 +360,7 @@ func TestClose(t *testing.T) {
 		th, entered, gate := gated()
 		e := opened(t, Config{}, th)
 		deployed(t, e, "f")
-		go e.Invoke(t.Context(), call(t, "f", "1")) //nolint:errcheck // it is cut short
+		go e.Invoke(t.Context(), call(t, "f", "1"))
 		<-entered
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -130,31 +130,33 @@ func (e *Engine) makeReady(d deployable, warm int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.preparing.RLock()
-	defer e.preparing.RUnlock()
-	u, err := e.prepare(wish{spec: d.spec, version: d.version, generation: d.object.GetGeneration(), warm: warm, code: code})
-	if err != nil {
-		return nil, err
-	}
-	return u, e.takeOver(d.slot, u)
-}
-
-// takeOver lets a unit serve. If it is to be kept warm it has to initialize first.
-func (e *Engine) takeOver(s *slot, u *unit) error {
-	if before := s.current(); u.pod.Min == 0 || before != nil && before.runsLike(u) {
-		s.serve(u, nil)
-		return nil
-	}
-	r, err := e.newRun(u)
-	if err != nil {
-		return err
+	u, r, err := e.assemble(d, wish{spec: d.spec, version: d.version, generation: d.object.GetGeneration(), warm: warm, code: code})
+	if err != nil || r == nil {
+		return u, err
 	}
 	if err := warmUp(e.life, r.runner); err != nil {
 		e.end(r)
-		return err
+		return nil, err
 	}
-	s.serve(u, r)
-	return nil
+	d.slot.serve(u, r)
+	return u, nil
+}
+
+// assemble makes the unit and lets it serve, unless it is to be kept warm: then it gives a run that has to initialize
+// first. When it returns, slot or run keep the unit's folders from being swept.
+func (e *Engine) assemble(d deployable, w wish) (*unit, *run, error) {
+	e.preparing.RLock()
+	defer e.preparing.RUnlock()
+	u, err := e.prepare(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before := d.slot.current(); w.warm == 0 || before != nil && before.runsLike(u) {
+		d.slot.serve(u, nil)
+		return u, nil, nil
+	}
+	r, err := e.newRun(u)
+	return u, r, err
 }
 
 // readyPoll is how often a runner that initializes is asked whether it has failed.

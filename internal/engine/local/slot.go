@@ -52,12 +52,13 @@ func (s *slot) note(state string) {
 	s.state = state
 }
 
-// setWarm says how many environments are to be kept, and reports whether the unit there is keeps another number.
+// setWarm says how many environments are to be kept, and reports whether that is news.
 func (s *slot) setWarm(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	changed := s.warm != n
 	s.warm = n
-	return s.unit != nil && s.unit.pod.Min != n
+	return changed
 }
 
 func (s *slot) wantsWarm() int {

@@ -205,6 +205,24 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+func TestSweep(t *testing.T) {
+	s := logbook.New(t.TempDir(), logbook.Config{})
+	if err := s.Sweep(func(lambda.Name) bool { return false }); err != nil {
+		t.Errorf("Sweep of nothing: %v", err)
+	}
+	for _, fn := range []lambda.Name{"kept", "gone"} {
+		w := writer(t, s, fn)
+		write(t, w, "a line\n")
+		w.Close()
+	}
+	if err := s.Sweep(func(fn lambda.Name) bool { return fn == "kept" }); err != nil {
+		t.Fatal(err)
+	}
+	if kept, gone := read(t, s, "kept", logbook.Options{}), read(t, s, "gone", logbook.Options{}); kept != "a line\n" || gone != "" {
+		t.Errorf("after Sweep there are %q and %q", kept, gone)
+	}
+}
+
 func TestNames(t *testing.T) {
 	s := logbook.New(t.TempDir(), logbook.Config{})
 	for _, fn := range []lambda.Name{"", "..", "a/b", "a.b"} {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -80,6 +81,27 @@ func (s *Shelf) Remove(fn lambda.Name) error {
 	}
 	if err := errors.Join(b.close(), os.RemoveAll(b.dir)); err != nil {
 		return fmt.Errorf("cannot remove the log of %q: %w", string(fn), err)
+	}
+	return nil
+}
+
+// Sweep removes the logs of functions that are not there any more, to which somebody may have written since Remove.
+func (s *Shelf) Sweep(there func(fn lambda.Name) bool) error {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot list logs: %w", err)
+	}
+	for _, e := range entries {
+		fn := lambda.Name(e.Name())
+		if !fn.Valid() || there(fn) {
+			continue
+		}
+		if err := s.Remove(fn); err != nil {
+			return err
+		}
 	}
 	return nil
 }
