@@ -104,8 +104,14 @@ func reference(name, qualifier string) (lambda.Reference, error) {
 func outputs() []string { return []string{"json", "yaml", "name", "wide"} }
 
 // check refuses global flags that have no meaning, before any command runs.
-func (a *App) check(*cobra.Command, []string) error {
+func (a *App) check(cmd *cobra.Command, _ []string) error {
 	f := a.flags
+	if f.dry && !slices.Contains([]string{"deploy", "apply", "delete"}, cmd.Name()) {
+		return usagef("--dry has no meaning for %q", cmd.CommandPath())
+	}
+	if f.output != "" && slices.Contains([]string{"new", "logs", "delete", "dev", "serve", "doctor", "endpoint"}, cmd.Name()) {
+		return usagef("--output has no meaning for %q", cmd.CommandPath())
+	}
 	if f.output != "" && !slices.Contains(outputs(), f.output) {
 		return usagef("--output %q: want one of %s", f.output, strings.Join(outputs(), ", "))
 	}

@@ -41,9 +41,7 @@ func newApplyCommand(app *App) *cobra.Command {
 	f.BoolVar(&o.build, "build", false, "install dependencies with npm, pip or bundle")
 	f.BoolVar(&o.wait, "wait", true, "wait until functions are ready")
 	f.DurationVar(&o.patience, "timeout", time.Minute, "how long to wait for each function")
-	if err := c.MarkFlagRequired("filename"); err != nil {
-		panic(err) // the flag is declared above
-	}
+	_ = c.MarkFlagRequired("filename") // it fails only for flags that are not declared
 	return c
 }
 
@@ -101,19 +99,14 @@ func (o *applyOptions) complete(ctx context.Context, s *step) error {
 		fn.Default()
 		pkg, err := source.Pack(ctx, s.doc.Source, packOptions(withArchitecture(fn), settingsFlags{}, o.build, o.app.Tools))
 		if err != nil {
-			return err //nolint:wrapcheck // it says what and where
+			return err
 		}
 		s.pkg = pkg
 		fn.Spec.Runtime, fn.Spec.Handler = pkg.Runtime, pkg.Handler
 		fn.Spec.Code.Zip = &v1alpha1.Blob{SHA256: pkg.SHA256, Size: int64(len(pkg.Zip))}
 	}
-	checked, _ := s.doc.Object.DeepCopyObject().(v1alpha1.Object)
-	checked.Default()
-	if faults := checked.Validate(); len(faults) > 0 {
-		return faults.ToAggregate()
-	}
-	s.doc.Object.SetName(checked.GetName())
-	return nil
+	s.doc.Object.Default() // also gives it the name under which it is written
+	return validate(s.doc.Object)
 }
 
 func withArchitecture(fn *v1alpha1.Function) *v1alpha1.Function {
@@ -159,7 +152,7 @@ func (o *applyOptions) printDry(steps []step) error {
 	if o.app.flags.output == "json" {
 		return o.app.printAll(objects, nil)
 	}
-	return manifest.Write(o.app.IO.Out, objects...) //nolint:wrapcheck // it names the object
+	return manifest.Write(o.app.IO.Out, objects...)
 }
 
 // tellAll prints each error with its own faults and gives one for the exit code.

@@ -290,26 +290,35 @@ func (o *deployOptions) prepare(ctx context.Context, e engine.Objects, t target)
 		existing, err = nil, nil
 	}
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // the caller says what was wanted
+		return nil, nil, err
 	}
 	fn, err := compose(t.name, t.described, existing, o.settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	if t.path == "" {
-		return fn, nil, nil
+		return fn, nil, validate(fn)
 	}
 	if t.described == nil {
 		forgetCode(fn)
 	}
+	pkg, err := o.pack(ctx, t, fn)
+	if err != nil {
+		return nil, nil, err
+	}
+	return fn, pkg, validate(fn)
+}
+
+// pack makes the archive and tells the object about it.
+func (o *deployOptions) pack(ctx context.Context, t target, fn *v1alpha1.Function) (*source.Package, error) {
 	defer o.app.IO.Begin("pack " + t.path).Done()
 	pkg, err := source.Pack(ctx, t.path, packOptions(fn, o.settings, o.build, o.app.Tools))
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // it says what and where
+		return nil, err
 	}
 	fn.Spec.Runtime, fn.Spec.Handler = pkg.Runtime, pkg.Handler
 	fn.Spec.Code = v1alpha1.Code{Zip: &v1alpha1.Blob{SHA256: pkg.SHA256, Size: int64(len(pkg.Zip))}}
-	return fn, pkg, nil
+	return pkg, nil
 }
 
 // bring uploads, writes and waits.
@@ -348,7 +357,7 @@ func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
 	if o.app.flags.output == "json" {
 		return o.app.printDocument(typed(fn))
 	}
-	return manifest.Write(o.app.IO.Out, typed(fn)) //nolint:wrapcheck // it names the object
+	return manifest.Write(o.app.IO.Out, typed(fn))
 }
 
 func (o *deployOptions) report(fn *v1alpha1.Function, pkg *source.Package, did change, v *v1alpha1.Version, took time.Duration) error {

@@ -90,7 +90,7 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	}
 	endpoint, _ := o.app.endpoint() // client has read it already
 	if !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
-		return nil, nil, err //nolint:wrapcheck // tell says how to get a server
+		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp("", "lambkin-dev-")
 	if err != nil {

@@ -78,9 +78,9 @@ func (o *doctorOptions) run(ctx context.Context) error {
 func (o *doctorOptions) examine(ctx context.Context) []finding {
 	server := o.server(ctx)
 	findings := []finding{
-		interpreter("nodejs22.x", "Node.js"), interpreter("python3.13", "Python"), interpreter("ruby3.4", "Ruby"),
-		tool("go", "Go", "compiling Go functions", "install it from your distribution or go.dev", "version"),
-		tool("bash", "bash", "shell functions", "apt-get install bash", "--version"),
+		interpreter(ctx, "nodejs22.x", "Node.js"), interpreter(ctx, "python3.13", "Python"), interpreter(ctx, "ruby3.4", "Ruby"),
+		tool(ctx, "go", "version", finding{"Go", absent, "Go functions cannot be compiled", "install it from your distribution or go.dev"}),
+		tool(ctx, "bash", "--version", finding{"bash", absent, "most shell functions need it", "apt-get install bash"}),
 	}
 	findings = append(findings, kernel()...)
 	findings = append(findings, server, o.data())
@@ -90,26 +90,27 @@ func (o *doctorOptions) examine(ctx context.Context) []finding {
 	return findings
 }
 
-func interpreter(id, name string) finding {
+func interpreter(ctx context.Context, id, name string) finding {
 	r, _ := bootstrap.Lookup(id)
 	path, err := new(bootstrap.Interpreters).Find(r)
 	if err != nil {
 		return finding{name, absent, "functions in this language cannot run", err.Error()}
 	}
-	return finding{name, fine, versionOf(path, "--version"), ""}
+	return finding{name, fine, versionOf(ctx, path, "--version"), ""}
 }
 
-func tool(program, name, purpose, wayOut, flag string) finding {
+// tool looks for a program. missing is what to say if there is none.
+func tool(ctx context.Context, program, flag string, missing finding) finding {
 	path, err := exec.LookPath(program)
 	if err != nil {
-		return finding{name, absent, "needed for " + purpose, wayOut}
+		return missing
 	}
-	return finding{name, fine, versionOf(path, flag), ""}
+	return finding{missing.what, fine, versionOf(ctx, path, flag), ""}
 }
 
 // versionOf is the first line that a program prints about itself, and where it is.
-func versionOf(path, flag string) string {
-	out, err := exec.Command(path, flag).CombinedOutput()
+func versionOf(ctx context.Context, path, flag string) string {
+	out, err := exec.CommandContext(ctx, path, flag).CombinedOutput()
 	if err != nil {
 		return path
 	}

@@ -95,7 +95,7 @@ func (o *getOptions) pick(ctx context.Context, e engine.Objects, k kind) ([]v1al
 	if strings.Contains(o.name, ".") {
 		obj := k.object()
 		err := e.Get(ctx, o.name, obj)
-		return []v1alpha1.Object{obj}, true, err //nolint:wrapcheck // run says what was wanted
+		return []v1alpha1.Object{obj}, true, err
 	}
 	var labels map[string]string
 	if o.name != "" {

@@ -69,9 +69,8 @@ func newInvokeCommand(app *App) *cobra.Command {
 	c.MarkFlagsMutuallyExclusive("async", "stream")
 	c.MarkFlagsMutuallyExclusive("async", "log")
 	c.MarkFlagsMutuallyExclusive("data", "event")
-	if err := c.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(functions.EventNames(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is declared above
-	}
+	// It fails only for flags that are not declared.
+	_ = c.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(functions.EventNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -118,7 +117,7 @@ func (o *invokeOptions) call(ctx context.Context, e engine.Engine, in *lambda.In
 	if in.Stream == nil {
 		defer o.app.IO.Begin("invoke " + o.name).Done()
 	}
-	return e.Invoke(ctx, in) //nolint:wrapcheck // run says what was wanted
+	return e.Invoke(ctx, in)
 }
 
 func (o *invokeOptions) enqueue(ctx context.Context, e engine.Async, in *lambda.Invocation) error {
@@ -221,7 +220,7 @@ func (s *streamTo) Write(p []byte) (int, error) {
 	if len(p) > 0 {
 		s.last = p[len(p)-1]
 	}
-	return s.Writer.Write(p) //nolint:wrapcheck // it stands for the writer
+	return s.Writer.Write(p)
 }
 
 func orText(v, byDefault string) string {

@@ -112,7 +112,7 @@ var runtimeLine = regexp.MustCompile(`(?m)^  runtime: .*$`)
 func (o *newOptions) copy(sample functions.Sample, name string) error {
 	files, err := sample.Files()
 	if err != nil {
-		return err //nolint:wrapcheck // run says what failed
+		return err
 	}
 	err = fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -120,7 +120,7 @@ func (o *newOptions) copy(sample functions.Sample, name string) error {
 		}
 		text, err := fs.ReadFile(files, p)
 		if err != nil {
-			return err //nolint:wrapcheck // an fs.PathError says it all
+			return err
 		}
 		text = bytes.ReplaceAll(text, []byte(sample.Name()), []byte(name))
 		if p == manifest.Name && sample.Family != "go" && o.runtime != sample.Family && functions.FamilyOf(o.runtime) == sample.Family && o.runtime != "node" {
@@ -129,11 +129,11 @@ func (o *newOptions) copy(sample functions.Sample, name string) error {
 		return writeNew(filepath.Join(o.path, filepath.FromSlash(p)), text)
 	})
 	if err != nil || sample.Family != "go" {
-		return err //nolint:wrapcheck // run says what failed
+		return err
 	}
 	mod, sum, err := functions.Module(name)
 	if err != nil {
-		return err //nolint:wrapcheck // same
+		return err
 	}
 	return cmp.Or(writeNew(filepath.Join(o.path, "go.mod"), mod), writeNew(filepath.Join(o.path, "go.sum"), sum))
 }
@@ -141,7 +141,7 @@ func (o *newOptions) copy(sample functions.Sample, name string) error {
 // writeNew writes a file that must not be there. Scripts are made executable: embedded files have no mode.
 func writeNew(name string, text []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err //nolint:wrapcheck // an fs.PathError says it all
+		return err
 	}
 	mode := fs.FileMode(0o644)
 	if bytes.HasPrefix(text, []byte("#!")) {
@@ -149,7 +149,7 @@ func writeNew(name string, text []byte) (err error) {
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return err //nolint:wrapcheck // same
+		return err
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Close())

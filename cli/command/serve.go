@@ -55,7 +55,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 		Log: slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // it says what and where
+		return err
 	}
 	o.welcome(s, dir)
 	var failed error

@@ -46,20 +46,27 @@ type tree struct {
 func (t *tree) add(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return err //nolint:wrapcheck // callers say what they watch
+		return err
 	}
 	if !info.IsDir() {
-		return t.watcher.Add(filepath.Dir(path)) //nolint:wrapcheck // same
+		return t.watchFolder(filepath.Dir(path))
 	}
-	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error { //nolint:wrapcheck // same
+	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil //nolint:nilerr // what has gone again need not be watched
 		}
 		if p != t.root && t.drops(p, true) {
 			return fs.SkipDir
 		}
-		return t.watcher.Add(p)
+		return t.watchFolder(p)
 	})
+}
+
+func (t *tree) watchFolder(dir string) error {
+	if err := t.watcher.Add(dir); err != nil {
+		return fmt.Errorf("watch %q: %w", dir, err)
+	}
+	return nil
 }
 
 // drops reports whether changes at a path do not matter.

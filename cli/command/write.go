@@ -36,18 +36,32 @@ func write(ctx context.Context, e engine.Objects, obj v1alpha1.Object) (change, 
 	err := e.Get(ctx, obj.GetName(), before)
 	if isNotFound(err) {
 		obj.SetResourceVersion("")
-		return created, e.Create(ctx, obj) //nolint:wrapcheck // callers name the object
+		return created, e.Create(ctx, obj)
 	}
 	if err != nil {
-		return "", err //nolint:wrapcheck // same
+		return "", err
 	}
 	if err := e.Update(ctx, obj); err != nil {
-		return "", err //nolint:wrapcheck // same
+		return "", err
 	}
 	if obj.GetGeneration() == before.GetGeneration() {
 		return unchanged, nil
 	}
 	return configured, nil
+}
+
+// validate checks an object as the server will, so that all faults are told before anything is sent.
+func validate(obj v1alpha1.Object) error {
+	checked, ok := obj.DeepCopyObject().(v1alpha1.Object)
+	if !ok {
+		return fmt.Errorf("%T is no object", obj)
+	}
+	checked.Default()
+	faults := checked.Validate().ToAggregate()
+	if faults == nil {
+		return nil
+	}
+	return &lambda.Error{Code: lambda.CodeInvalidParameterValue, Message: faults.Error(), Err: faults}
 }
 
 // uploadZip stores an archive and gives its name.
@@ -93,7 +107,7 @@ func waitReady(ctx context.Context, e engine.Objects, fn *v1alpha1.Function, pat
 			if errors.Is(context.Cause(ctx), errNotReady) {
 				return fmt.Errorf("function %q is %w after %s: \"lambkin describe %s\" shows how far it is", lambdaName(fn), errNotReady, patience, lambdaName(fn))
 			}
-			return ctx.Err() //nolint:wrapcheck // the person's own doing
+			return ctx.Err()
 		}
 	}
 }

@@ -202,6 +202,9 @@ func (s *Server) Close(ctx context.Context) error {
 	if stopped != nil {
 		stopped = s.http.Close() // those that remain had their time
 	}
+	if stopped != nil {
+		stopped = fmt.Errorf("end the connections: %w", stopped)
+	}
 	if err := s.local.Close(ctx); err != nil {
 		return errors.Join(fmt.Errorf("close the engine: %w", err), stopped)
 	}

@@ -39,7 +39,7 @@ type Document struct {
 	Object v1alpha1.Object
 	// Source is the path of a Function's code; empty for other kinds, and for Functions whose object says where the code is.
 	Source string
-	// Handler, Runtime and Notes of old dialects are already in Object; Notes tell what could not be taken over.
+	// Notes tell what of an old dialect could not be taken over.
 	Notes []string
 }
 

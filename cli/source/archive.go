@@ -153,11 +153,11 @@ func (e entry) mode() fs.FileMode {
 func copyFile(w io.Writer, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return err //nolint:wrapcheck // add names the file
+		return err
 	}
 	defer func() { _ = f.Close() }()
 	_, err = io.Copy(w, f)
-	return err //nolint:wrapcheck // same
+	return err
 }
 
 // shown is how many of the largest entries an error names.

@@ -199,14 +199,14 @@ func copyTree(from, to string) error {
 
 func copyEntry(e entry, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err //nolint:wrapcheck // copyTree names the file
+		return err
 	}
 	if e.link != "" {
-		return os.Symlink(e.link, to) //nolint:wrapcheck // same
+		return os.Symlink(e.link, to)
 	}
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, e.mode())
 	if err != nil {
-		return err //nolint:wrapcheck // same
+		return err
 	}
 	err = copyFile(f, e.path)
 	if closed := f.Close(); err == nil && !errors.Is(closed, fs.ErrClosed) {

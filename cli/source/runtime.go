@@ -7,7 +7,7 @@ import (
 
 // klrRuntime finds the runtime in the address of a task of the Knative Lambda Runtime,
 // such as https://raw…/triggermesh/knative-lambda-runtime/master/node10/runtime.yaml.
-var klrRuntime = regexp.MustCompile(`(?i)(?:knative-lambda-runtime|aws-custom-runtime).*?(?:/([a-z]+-?[0-9.x]*))?/(?:runtime|buildtemplate)\.yaml$`)
+var klrRuntime = regexp.MustCompile(`(?i)knative-lambda-runtime.*/([a-z]+-?[0-9.x]*)/(?:runtime|buildtemplate)\.yaml$`)
 
 // klrTask finds it in the name of such a task, such as knative-node10-runtime.
 var klrTask = regexp.MustCompile(`^knative-([a-z]+[0-9.x-]*)-runtime$`)
@@ -17,7 +17,10 @@ var klrTask = regexp.MustCompile(`^knative-([a-z]+[0-9.x-]*)-runtime$`)
 func RuntimeID(s string) string {
 	name := strings.TrimSpace(s)
 	if m := klrRuntime.FindStringSubmatch(name); m != nil {
-		name = or(m[1], "aws-custom-runtime")
+		name = m[1]
+	}
+	if strings.Contains(name, "/aws-custom-runtime/") {
+		name = "aws-custom-runtime"
 	}
 	if m := klrTask.FindStringSubmatch(name); m != nil {
 		name = m[1]

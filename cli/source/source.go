@@ -202,7 +202,7 @@ type oneFile struct {
 func (o oneFile) ReadDir(string) ([]fs.DirEntry, error) {
 	info, err := fs.Stat(o.FS, o.name)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // an fs.PathError says it all
+		return nil, err
 	}
 	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -164,12 +165,10 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 		return nil, fmt.Errorf("make request %s %s: %w", method, path, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	res, err := c.http.Do(req)
 	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err() //nolint:wrapcheck // the caller's own doing
+		return nil, ctx.Err()
 	}
 	if op := new(url.Error); errors.As(err, &op) {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, op.Err)
@@ -237,7 +236,7 @@ func (c *client) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOption
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(w, res.Body); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err() //nolint:wrapcheck // the caller's own doing
+			return ctx.Err()
 		}
 		return fmt.Errorf("read the log of %q: %w", fn, err)
 	}

@@ -129,7 +129,7 @@ func (c *client) stream(ctx context.Context, in *lambda.Invocation, header http.
 	for {
 		end, err := frames.next()
 		if err != nil && ctx.Err() != nil {
-			return nil, ctx.Err() //nolint:wrapcheck // the caller's own doing
+			return nil, ctx.Err()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("stream the answer of %q: %w", in.Function, err)
@@ -181,7 +181,7 @@ func (f *frameReader) start() error {
 		return nil
 	}
 	f.started = true
-	return f.out.Start("application/octet-stream") //nolint:wrapcheck // the caller's own writer
+	return f.out.Start("application/octet-stream")
 }
 
 func (f *frameReader) pass(p []byte) error {
@@ -189,7 +189,7 @@ func (f *frameReader) pass(p []byte) error {
 		return err
 	}
 	_, err := f.out.Write(p)
-	return err //nolint:wrapcheck // the caller's own writer
+	return err
 }
 
 func frameKind(h eventstream.Headers) string {

@@ -412,7 +412,7 @@ func TestRequestsTheServerRefuses(t *testing.T) {
 
 func TestUnknownMembersAreAllNamed(t *testing.T) {
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/apis/lambkin.dev/v1alpha1/namespaces/default/functions",
+	r := httptest.NewRequest(http.MethodPost, "/apis/lambkin.dev/v1alpha1/namespaces/default/functions",
 		strings.NewReader(`{"metadata":{"name":"a"},"spec":{"handlr":"x","tmeout":1,"code":{}}}`))
 	remote.Handler(&double.Engine{}).ServeHTTP(w, r)
 	var status metav1.Status
@@ -426,7 +426,7 @@ func TestUnknownMembersAreAllNamed(t *testing.T) {
 
 func TestDiscovery(t *testing.T) {
 	w := httptest.NewRecorder()
-	remote.Handler(&double.Engine{}).ServeHTTP(w, httptest.NewRequest("GET", "/apis/lambkin.dev/v1alpha1", nil))
+	remote.Handler(&double.Engine{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/apis/lambkin.dev/v1alpha1", nil))
 	var list metav1.APIResourceList
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.APIResources) != 5 {
 		t.Errorf("discovery = %s, %v", w.Body, err)
@@ -461,20 +461,21 @@ func TestGuard(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			for guard, want := range map[*http.Handler]int{ptr(remote.Guard(ok, "build.example")): tc.guarded, ptr(remote.GuardHost(ok, "build.example")): tc.perHost} {
+			for _, door := range []struct {
+				handler http.Handler
+				want    int
+			}{{remote.Guard(ok, "build.example"), tc.guarded}, {remote.GuardHost(ok, "build.example"), tc.perHost}} {
 				w := httptest.NewRecorder()
-				r := httptest.NewRequest("POST", "/", nil)
+				r := httptest.NewRequest(http.MethodPost, "/", nil)
 				r.Host, r.Header = tc.host, tc.header.Clone()
 				if r.Header == nil {
 					r.Header = http.Header{}
 				}
-				(*guard).ServeHTTP(w, r)
-				if w.Code != want {
-					t.Errorf("%s: status = %d, want %d", tc.reason, w.Code, want)
+				door.handler.ServeHTTP(w, r)
+				if w.Code != door.want {
+					t.Errorf("%s: status = %d, want %d", tc.reason, w.Code, door.want)
 				}
 			}
 		})
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -70,7 +70,7 @@ func (s *server) collection(op operation) http.HandlerFunc {
 func (s *server) get(w http.ResponseWriter, r *http.Request, res resource) error {
 	obj := res.object()
 	if err := s.engine.Get(r.Context(), r.PathValue("name"), obj); err != nil {
-		return err //nolint:wrapcheck // the engine's error is the answer
+		return err
 	}
 	stamp(obj, res.kind)
 	writeJSON(w, http.StatusOK, obj)
@@ -87,7 +87,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, res resource) erro
 	}
 	list := res.list()
 	if err := s.engine.List(r.Context(), list, selector); err != nil {
-		return err //nolint:wrapcheck // the engine's error is the answer
+		return err
 	}
 	stamp(list, res.kind+"List")
 	writeJSON(w, http.StatusOK, list)
@@ -100,7 +100,7 @@ func (s *server) create(w http.ResponseWriter, r *http.Request, res resource) er
 		return err
 	}
 	if err := s.engine.Create(r.Context(), obj); err != nil {
-		return err //nolint:wrapcheck // the engine's error is the answer
+		return err
 	}
 	stamp(obj, res.kind)
 	writeJSON(w, http.StatusCreated, obj)
@@ -116,7 +116,7 @@ func (s *server) update(w http.ResponseWriter, r *http.Request, res resource) er
 		return lambda.Errorf(lambda.CodeInvalidParameterValue, "the object is named %q but the path says %q", obj.GetName(), name)
 	}
 	if err := s.engine.Update(r.Context(), obj); err != nil {
-		return err //nolint:wrapcheck // the engine's error is the answer
+		return err
 	}
 	stamp(obj, res.kind)
 	writeJSON(w, http.StatusOK, obj)
@@ -134,7 +134,7 @@ func (s *server) remove(w http.ResponseWriter, r *http.Request, res resource) er
 		obj.SetResourceVersion(*p.ResourceVersion)
 	}
 	if err := s.engine.Delete(r.Context(), obj); err != nil {
-		return err //nolint:wrapcheck // the engine's error is the answer
+		return err
 	}
 	writeJSON(w, http.StatusOK, metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusSuccess, Code: http.StatusOK,
@@ -222,7 +222,7 @@ func (b patientBody) Read(p []byte) (int, error) {
 	if err != nil {
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
-	return n, err //nolint:wrapcheck // io.EOF must stay itself
+	return n, err
 }
 
 func (s *server) putCode(w http.ResponseWriter, r *http.Request) {

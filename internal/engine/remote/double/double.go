@@ -1,5 +1,6 @@
 // Package double is an engine in memory for the tests of its callers: it keeps objects and code, and runs Go functions in
-// place of real ones. It defaults and validates nothing; what an engine must do is the business of enginetest.
+// place of real ones. It defaults objects but takes invalid ones; what an engine must do is the business
+// of enginetest.
 package double
 
 import (
@@ -111,6 +112,7 @@ func (e *Engine) Create(_ context.Context, obj v1alpha1.Object) error {
 }
 
 func (e *Engine) check(obj v1alpha1.Object) error {
+	obj.Default()
 	if e.OnWrite == nil {
 		return nil
 	}
@@ -138,7 +140,7 @@ func (e *Engine) keep(obj v1alpha1.Object) {
 // published raises the function's count of versions. The caller holds the lock.
 func (e *Engine) published(v *v1alpha1.Version) {
 	for _, obj := range e.objects {
-		if fn, ok := obj.(*v1alpha1.Function); ok && (fn.Spec.FunctionName == v.Spec.FunctionName || fn.Name == v.Spec.FunctionName) {
+		if fn, ok := obj.(*v1alpha1.Function); ok && fn.Spec.FunctionName == v.Spec.FunctionName {
 			fn.Status.LatestVersion = max(fn.Status.LatestVersion, v.Spec.Version)
 		}
 	}
