@@ -202,7 +202,7 @@ func TestCloseKeepsWhatIsNotFinished(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	db := database(t, path)
 	started := make(chan struct{})
-	q := open(t, db, queue.Config{}, func(ctx context.Context, _ queue.Item) queue.Outcome {
+	q := open(t, db, queue.Config{PerGroup: 1}, func(ctx context.Context, _ queue.Item) queue.Outcome {
 		close(started)
 		<-ctx.Done()
 		return queue.Outcome{}
