@@ -73,8 +73,16 @@ vet: ## Run go vet
 	go vet $(PACKAGES)
 
 .PHONY: bench
-bench: build ## Print the benchmark table; BENCH holds further flags
-	go run ./bench $(BENCH)
+bench: build ## Print the benchmark table; BENCH holds further flags, as in BENCH='-only load'
+	$(STATIC) -o bin/bench ./bench
+	$(STATIC) -o bin/bench-handler ./bench/handler
+	bin/bench $(BENCH)
+
+.PHONY: conformance
+conformance: ## Run the protocol suite with AWS's clients too, and write docs/conformance.md
+	@test/needs.sh npm:npm g++:g++ make:make cmake:cmake autoconf:autoconf automake:automake libtool:libtool-bin ruby:ruby python3:python3
+	bootstrap/testdata/install-aws-clients.sh
+	LAMBKIN_CONFORMANCE_TABLE=$(CURDIR)/docs/conformance.md go test -count=1 ./bootstrap -run TestConformance
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)

@@ -85,6 +85,7 @@ func (b *bench) measure() (rows []row, err error) {
 		{"load", b.underLoad},
 		{"single", b.singleCaller},
 		{"large", b.largePayload},
+		{"stream", b.largeStream},
 		{"start", b.startUp},
 		{"serve", b.localEngine},
 	} {
@@ -121,11 +122,14 @@ func report(w io.Writer, rows []row) error {
 }
 
 // startPod starts runtime-api with the Go function.
-func (b *bench) startPod(n int) (*child, time.Duration, error) {
-	return start([]string{b.runtimeAPI, "-addr", "{addr}", "-environments", fmt.Sprint(n), "-timeout", "60", "--", b.handler}, nil)
+func (b *bench) startPod(n int, args ...string) (*child, time.Duration, error) {
+	argv := []string{b.runtimeAPI, "-addr", "{addr}", "-environments", fmt.Sprint(n), "-timeout", "60", "--", b.handler}
+	return start(append(argv, args...), nil)
 }
 
-func invokeURL(c *child) string { return "http://" + c.addr + "/2015-03-31/functions/function/invocations" }
+func invokeURL(c *child) string {
+	return "http://" + c.addr + "/2015-03-31/functions/function/invocations"
+}
 
 // server is one side of a comparison.
 type server struct {

@@ -36,6 +36,3 @@ func (b *bench) startUp() ([]row, error) {
 func absolute(what string, v float64, unit string, most float64) row {
 	return row{what: what, value: fmt.Sprintf("%.1f %s", v, unit), bound: fmt.Sprintf("≤ %g %s", most, unit), met: v <= most}
 }
-
-// localEngine measures lambkin serve.
-func (b *bench) localEngine() ([]row, error) { return nil, nil }

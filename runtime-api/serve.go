@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	s, err := read(args, environ, stderr)
 	if err != nil {
 		return err
+	}
+	if environment(environ)("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(threads(s.environments * s.concurrency))
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
 	if os.Getpid() == 1 {
@@ -72,6 +76,15 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // callers that hang up are no news
 	}
 	return serve(ctx, p, front, server.NewLeanDoor(ln, handler), time.Duration(s.grace))
+}
+
+// invocationsPerThread is how many invocations under way one thread looks after with ease.
+const invocationsPerThread = 32
+
+// threads is how many threads run at once. A pod server moves bytes between sockets, and one thread does that for
+// thousands of invocations a second; a second one that is mostly idle costs each of them the time to wake it.
+func threads(invocations int) int {
+	return min(1+invocations/invocationsPerThread, runtime.NumCPU())
 }
 
 // pod is what the settings say of the pod.

@@ -67,16 +67,31 @@ func (p *Pod) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result
 		p.cfg.Observer.Refused("closed")
 		return nil, ErrShuttingDown
 	}
-	defer p.inflight.Done()
 	t, taken, err := p.queue.Submit(ctx, in)
 	if err != nil {
+		p.inflight.Done()
 		p.cfg.Observer.Refused("full")
 		return nil, err
 	}
+	defer p.leave(t)
 	if !taken {
 		p.grow(func() bool { return p.starting < p.queue.Waiting() })
 	}
 	return p.await(ctx, t, taken)
+}
+
+// leave counts an invocation out when it has ended, which may be after its caller has gone: a pod that drains waits for
+// it all the same.
+func (p *Pod) leave(t *invoke.Task) {
+	select {
+	case <-t.Done():
+		p.inflight.Done()
+	default:
+		go func() {
+			<-t.Done()
+			p.inflight.Done()
+		}()
+	}
 }
 
 // enter counts an invocation in, unless the pod is closed.

@@ -47,7 +47,7 @@ type watch struct {
 
 // run looks until done is closed.
 func (w *watch) run(done <-chan struct{}) {
-	pause, before := watchFast, uint64(0)
+	pause, before := w.pace(), uint64(0)
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for {
@@ -59,10 +59,18 @@ func (w *watch) run(done <-chan struct{}) {
 		cpu := w.look(0)
 		pause = min(2*pause, watchSlow)
 		if cpu != before {
-			pause, before = watchFast, cpu
+			pause, before = w.pace(), cpu
 		}
 		timer.Reset(pause)
 	}
+}
+
+// pace is the pause between two looks at a program that runs. Where nothing is enforced the figure is for the log only.
+func (w *watch) pace() time.Duration {
+	if w.limit == 0 {
+		return watchSlow / 2
+	}
+	return watchFast
 }
 
 // look measures, unless the last measurement is younger than age, and returns

@@ -280,6 +280,6 @@ func (p *Process) Stop(ctx context.Context) {
 // PeakMemory returns the most memory the program and its descendants were seen
 // to use together so far, in bytes. It looks anew when the last look is old.
 func (p *Process) PeakMemory() int64 {
-	p.memory.look(watchFast)
+	p.memory.look(p.memory.pace())
 	return p.memory.highest()
 }
