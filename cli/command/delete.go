@@ -50,7 +50,7 @@ func newDeleteCommand(app *App) *cobra.Command {
 	}
 	c.Flags().StringVarP(&o.from, "file", "f", "", "manifest or serverless.yaml whose objects are deleted")
 	c.Flags().IntVarP(&o.parallel, "parallel", "c", 1, "tm's number of deletions at once")
-	c.Flags().Lookup("parallel").Hidden = true
+	_ = c.Flags().MarkDeprecated("parallel", oneByOne) // it fails only for flags that are not declared
 	return c
 }
 

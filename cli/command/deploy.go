@@ -32,6 +32,9 @@ gives the same archive, so deploying without a change changes nothing.
 
 -f takes a serverless.yaml of tm, or a manifest with several functions; then NAMEs select some of them.`
 
+// oneByOne is told to those who ask for several at once, as tm let them.
+const oneByOne = "functions are taken one after another, which is quick enough without image builds"
+
 type deployOptions struct {
 	app *App
 
@@ -82,9 +85,9 @@ func newDeployCommand(app *App) *cobra.Command {
 	f.StringArrayVar(&o.buildArgs, "build-argument", nil, "tm's build argument; HANDLER=… is understood")
 	f.StringVar(&o.revision, "revision", "", "tm's git revision")
 	f.IntVarP(&o.parallel, "parallel", "c", 1, "tm's number of functions deployed at once")
-	for _, name := range []string{"build-argument", "revision", "parallel"} {
-		f.Lookup(name).Hidden = true
-	}
+	f.Lookup("build-argument").Hidden = true
+	f.Lookup("revision").Hidden = true
+	_ = f.MarkDeprecated("parallel", oneByOne) // it fails only for flags that are not declared
 	return c
 }
 

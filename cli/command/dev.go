@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -92,7 +93,7 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	if !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
 		return nil, nil, err
 	}
-	dir, err := os.MkdirTemp("", "lambkin-dev-")
+	dir, err := o.app.scratch()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder for a server: %w", err)
 	}
@@ -107,6 +108,19 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	o.app.IO.Notef("No server runs, so this is one for as long as it takes: export LAMBKIN_ENDPOINT=%s", s.URL)
 	client, err := o.app.client()
 	return client, func() { o.close(s, dir) }, err
+}
+
+// scratch makes a folder for data that is gone afterwards. It is not below /tmp, which functions have to themselves.
+func (a *App) scratch() (string, error) {
+	cache := a.getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(cache) {
+		cache = filepath.Join(a.getenv("HOME"), ".cache")
+	}
+	at := filepath.Join(cache, "lambkin")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(at, "dev-")
 }
 
 // closeGrace is how long what runs may go on after an interrupt.

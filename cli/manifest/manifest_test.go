@@ -39,7 +39,7 @@ func TestRead(t *testing.T) {
 		"CodeGiven":  {"an object that says where its code is needs no source", strings.Replace(function, "handler:", "code: {url: {location: https://x.example/a.zip}}, handler:", 1), []string{"*v1alpha1.Function hello "}, nil},
 		"JSON":       {"", `{"apiVersion":"lambkin.dev/v1alpha1","kind":"Function","metadata":{"name":"j"},"spec":{"runtime":"exec"}}`, []string{"*v1alpha1.Function j dir"}, nil},
 		"Empty":      {"", "", nil, nil},
-		"TwoFaults":  {"the faults of all documents are named", strings.Replace(function, "handler", "hanlder", 1) + "---\n" + strings.Replace(alias, "Alias", "Alais", 1), nil, []string{"document 1", "hanlder", "document 2", "Alais"}},
+		"TwoFaults":  {"the faults of all documents are named", strings.Replace(function, "handler", "handlr", 1) + "---\n" + strings.Replace(alias, "Alias", "Alais", 1), nil, []string{"document 1", "handlr", "document 2", "Alais"}},
 		"OtherAPI":   {"", "apiVersion: v1\nkind: Pod\n", nil, []string{"Pod"}},
 		"Repeated":   {"a member given twice is a fault", function + "spec: {}\n", nil, []string{"spec"}},
 		"NotYAML":    {"", "\tkind: [", nil, []string{"document 1"}},

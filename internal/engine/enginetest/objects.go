@@ -41,7 +41,8 @@ func createAndGet(t *testing.T, f *fixture) {
 	}
 	got := new(v1alpha1.Function)
 	must(t, f.Get(t.Context(), v1alpha1.ObjectName("Orders"), got))
-	if !equality.Semantic.DeepEqual(fn, got) {
+	// What the engine does with the object may have gone on, so revision and status may differ.
+	if !equality.Semantic.DeepEqual(fn.Spec, got.Spec) || fn.UID != got.UID || fn.Generation != got.Generation {
 		t.Errorf("Get gives another object\ngot  %+v\nwant %+v", got, fn)
 	}
 	got.Spec.Handler = "changed by the caller"

@@ -80,7 +80,11 @@ func (c *client) Update(ctx context.Context, obj v1alpha1.Object) error {
 	if err != nil {
 		return err
 	}
-	return c.exchange(ctx, http.MethodPut, objectPath(res, obj.GetName()), obj, obj)
+	named, ok := obj.DeepCopyObject().(v1alpha1.Object)
+	if ok && named.GetName() == "" {
+		named.Default() // which gives it the name that follows from its spec
+	}
+	return c.exchange(ctx, http.MethodPut, objectPath(res, named.GetName()), obj, obj)
 }
 
 // Delete implements [engine.Objects].
@@ -230,13 +234,16 @@ func (c *client) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOption
 		q.Set("tail", strconv.Itoa(opts.Tail))
 	}
 	res, err := c.send(ctx, http.MethodGet, logsPath+url.PathEscape(string(fn))+"?"+q.Encode(), nil, nil)
+	if opts.Follow && ctx.Err() != nil {
+		return nil // that is how following ends
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(w, res.Body); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if opts.Follow && ctx.Err() != nil {
+			return nil // same
 		}
 		return fmt.Errorf("read the log of %q: %w", fn, err)
 	}

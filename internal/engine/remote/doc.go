@@ -8,10 +8,12 @@
 //	GET|PUT|DELETE     /apis/lambkin.dev/v1alpha1/namespaces/default/{plural}/{name}
 //	POST|GET           /lambkin/v1/code, /lambkin/v1/code/{sha256}
 //	GET                /lambkin/v1/logs/{function}?follow=true&since=RFC3339&tail=N
+//	POST               /lambkin/v1/functions/{function}/invocations, …/response-streaming-invocations
 //
 // Errors are metav1.Status documents with every fault of a refused object as a cause; the code of the Lambda API rides
-// along in X-Amzn-Errortype, so nothing is lost on the way. Invocations are not part of Handler: the client sends them to
-// the AWS Lambda API of the same endpoint.
+// along in X-Amzn-Errortype, so nothing is lost on the way. Invocations speak AWS's Invoke and InvokeWithResponseStream by
+// the same code as the gateway; they have paths of their own because the port says more than that API has a place for (the
+// request id, the CloudEvents attributes, the content type), which here rides in headers.
 //
 // The server has no passwords on one's own machine, so [Guard] keeps web pages out of it.
 package remote

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -10,6 +11,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
@@ -17,16 +20,13 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// Invoke implements [lambda.Invoker] with the Lambda API's Invoke, or InvokeWithResponseStream if in has a Stream.
+// Invoke implements [lambda.Invoker] with Invoke as the Lambda API has it, or InvokeWithResponseStream if in has a Stream.
 func (c *client) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
-	header, err := invokeHeader(in)
-	if err != nil {
-		return nil, err
-	}
+	header := invokeHeader(in)
 	if in.Stream != nil {
 		return c.stream(ctx, in, header)
 	}
-	res, err := c.send(ctx, http.MethodPost, invokePath("/2015-03-31/functions/%s/invocations", in.Function), bytes.NewReader(in.Payload), header)
+	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/invocations"), bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return nil, err
 	}
@@ -37,20 +37,14 @@ func (c *client) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Res
 	}
 	out := resultOf(res.Header)
 	out.Payload = payload
-	if out.FunctionError != "" {
-		out.ErrorType = errorTypeOf(payload)
-	}
 	return out, nil
 }
 
 // Enqueue implements [engine.Async].
 func (c *client) Enqueue(ctx context.Context, in *lambda.Invocation) error {
-	header, err := invokeHeader(in)
-	if err != nil {
-		return err
-	}
+	header := invokeHeader(in)
 	header.Set("X-Amz-Invocation-Type", "Event")
-	res, err := c.send(ctx, http.MethodPost, invokePath("/2015-03-31/functions/%s/invocations", in.Function), bytes.NewReader(in.Payload), header)
+	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/invocations"), bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return err
 	}
@@ -58,73 +52,78 @@ func (c *client) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	return nil
 }
 
-// invokePath puts the function into a path as the caller named it.
-func invokePath(form string, fn lambda.Reference) string {
-	path := fmt.Sprintf(form, url.PathEscape(string(fn.Name)))
+// pathOf names the function as the caller did, with the region and account of its ARN.
+func pathOf(fn lambda.Reference, operation string) string {
+	name := string(fn.Name)
+	if fn.Account != "" {
+		name = fn.Account + ":function:" + name
+	}
+	if fn.Region != "" {
+		name = fmt.Sprintf("arn:%s:lambda:%s:%s", cmp.Or(fn.Partition, "aws"), fn.Region, name)
+	}
+	path := invokePath + url.PathEscape(name) + operation
 	if fn.Qualifier == "" {
 		return path
 	}
 	return path + "?Qualifier=" + url.QueryEscape(fn.Qualifier)
 }
 
-// invokeHeader says in headers what the Lambda API takes in headers. What it has no place for is refused rather than lost.
-func invokeHeader(in *lambda.Invocation) (http.Header, error) {
-	if in.CognitoIdentity != "" || in.CloudEvent != "" {
-		return nil, lambda.Errorf(lambda.CodeNotImplemented, "the Lambda API has no place for an invocation's identity or CloudEvents attributes")
-	}
+// invokeHeader says in headers what the Lambda API takes in headers, and what it has no place for.
+func invokeHeader(in *lambda.Invocation) http.Header {
 	h := http.Header{}
-	if in.ClientContext != "" {
-		h.Set("X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(in.ClientContext)))
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
 	}
-	if in.TenantID != "" {
-		h.Set("X-Amz-Tenant-Id", in.TenantID)
-	}
-	if in.Trace != "" {
-		h.Set("X-Amzn-Trace-Id", in.Trace)
-	}
+	set(requestIDHeader, in.ID)
+	set("X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(in.ClientContext)))
+	set(identityHeader, base64.StdEncoding.EncodeToString([]byte(in.CognitoIdentity)))
+	set(cloudEventHeader, base64.StdEncoding.EncodeToString([]byte(in.CloudEvent)))
+	set("X-Amz-Tenant-Id", in.TenantID)
+	set("X-Amzn-Trace-Id", in.Trace)
 	if in.LogTail {
 		h.Set("X-Amz-Log-Type", "Tail")
 	}
-	return h, nil
+	return h
 }
 
 func resultOf(h http.Header) *lambda.Result {
-	tail, err := base64.StdEncoding.DecodeString(h.Get("X-Amz-Log-Result"))
+	micros, err := strconv.ParseInt(h.Get(durationHeader), 10, 64)
 	if err != nil {
-		tail = nil
+		micros = 0 // streams end after their headers
 	}
 	return &lambda.Result{
-		RequestID:       h.Get("X-Amzn-Requestid"),
+		RequestID:       h.Get(requestIDHeader),
 		ExecutedVersion: h.Get("X-Amz-Executed-Version"),
-		ContentType:     h.Get("Content-Type"),
+		ContentType:     h.Get(contentTypeHeader),
 		FunctionError:   h.Get("X-Amz-Function-Error"),
-		LogTail:         tail,
+		ErrorType:       h.Get(failureHeader),
+		LogTail:         tailOf(h.Get("X-Amz-Log-Result")),
+		Duration:        time.Duration(micros) * time.Microsecond,
 	}
 }
 
-// errorTypeOf reads the type out of an error document; empty if it has none.
-func errorTypeOf(payload []byte) string {
-	var doc struct {
-		ErrorType string `json:"errorType"`
+// tailOf decodes the end of a log; nil if there is none.
+func tailOf(text string) []byte {
+	tail, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(tail) == 0 {
+		return nil
 	}
-	if err := json.Unmarshal(payload, &doc); err != nil {
-		return ""
-	}
-	return doc.ErrorType
+	return tail
 }
 
 // ErrCut says that a streamed answer ended without its last frame.
 var ErrCut = errors.New("the streamed answer was cut off")
 
 func (c *client) stream(ctx context.Context, in *lambda.Invocation, header http.Header) (*lambda.Result, error) {
-	res, err := c.send(ctx, http.MethodPost, invokePath("/2021-11-15/functions/%s/response-streaming-invocations", in.Function),
+	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/response-streaming-invocations"),
 		bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	out := resultOf(res.Header)
-	out.ContentType = ""
 	frames := &frameReader{dec: eventstream.NewDecoder(), body: res.Body, out: in.Stream}
 	for {
 		end, err := frames.next()
@@ -209,9 +208,7 @@ type completion struct {
 
 // finish adds to res how the stream ended. A code of the service is an error, anything else a function's failure.
 func (c *completion) finish(res *lambda.Result) (*lambda.Result, error) {
-	if tail, err := base64.StdEncoding.DecodeString(c.LogResult); err == nil {
-		res.LogTail = tail
-	}
+	res.LogTail = tailOf(c.LogResult)
 	if c.ErrorCode == "" {
 		return res, nil
 	}

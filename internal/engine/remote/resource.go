@@ -17,6 +17,7 @@ const (
 	objectsPath = "/apis/" + v1alpha1.Group + "/v1alpha1/namespaces/" + Namespace + "/"
 	codePath    = "/lambkin/v1/code"
 	logsPath    = "/lambkin/v1/logs/"
+	invokePath  = "/lambkin/v1/functions/"
 )
 
 // resource is one kind as the paths name it.

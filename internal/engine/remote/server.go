@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -25,15 +26,8 @@ const (
 	readPatience = 30 * time.Second
 )
 
-// Store is what [Handler] serves: an engine but for its invocations.
-type Store interface {
-	engine.Objects
-	engine.Code
-	engine.Logs
-}
-
-// Handler serves the objects, code and logs of an engine at the paths of the package comment. Wrap it in a [Guard].
-func Handler(e Store) http.Handler {
+// Handler serves an engine at the paths of the package comment. Wrap it in a [Guard].
+func Handler(e engine.Engine) http.Handler {
 	s := &server{engine: e}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+objectsPath+"{plural}", s.collection(s.list))
@@ -45,10 +39,12 @@ func Handler(e Store) http.Handler {
 	mux.HandleFunc("POST "+codePath, s.putCode)
 	mux.HandleFunc("GET "+codePath+"/{sha256}", s.openCode)
 	mux.HandleFunc("GET "+logsPath+"{function}", s.logs)
+	mux.HandleFunc("POST "+invokePath+"{function}/invocations", s.invoke((*awshttp.Operations).Invoke))
+	mux.HandleFunc("POST "+invokePath+"{function}/response-streaming-invocations", s.invoke((*awshttp.Operations).InvokeWithResponseStream))
 	return mux
 }
 
-type server struct{ engine Store }
+type server struct{ engine engine.Engine }
 
 // operation answers a request about one resource.
 type operation func(w http.ResponseWriter, r *http.Request, res resource) error
@@ -175,6 +171,9 @@ func readObject(w http.ResponseWriter, r *http.Request, res resource) (v1alpha1.
 	obj, ok := got.(v1alpha1.Object)
 	if !ok || *actual != gvk {
 		return nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "the object is a %s, the path takes a %s of %s", actual.Kind, res.kind, gvk.GroupVersion())
+	}
+	if obj.GetName() == "" {
+		obj.Default() // which gives it the name that follows from its spec
 	}
 	return obj, checkNamespace(obj)
 }

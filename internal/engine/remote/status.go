@@ -150,6 +150,7 @@ func errorOf(res *http.Response, body []byte) error {
 		metav1.Status
 		Lower string `json:"message"`
 		Upper string `json:"Message"`
+		Limit string `json:"Reason"` // which limit a throttled caller hit; not Kubernetes' reason
 	}
 	e := &lambda.Error{Code: lambda.Code(res.Header.Get(errorTypeHeader)), RetryAfter: retryAfter(res.Header)}
 	if err := json.Unmarshal(body, &doc); err != nil {
@@ -157,6 +158,9 @@ func errorOf(res *http.Response, body []byte) error {
 	}
 	if e.Message == "" {
 		e.Message = doc.Lower + doc.Upper
+	}
+	if e.Code == lambda.CodeTooManyRequests {
+		e.Reason = doc.Limit
 	}
 	if e.Code == "" {
 		e.Code = codeOf(doc.Reason)

@@ -22,7 +22,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
-	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -34,6 +33,8 @@ type Engine struct {
 	OnInvoke lambda.InvokerFunc
 	// OnWrite may refuse an object that is created or updated.
 	OnWrite func(obj v1alpha1.Object) error
+	// OnReady sets the status of a function that was written; by default it is ready at once.
+	OnReady func(fn *v1alpha1.Function)
 	// Log is what every function's log holds.
 	Log []string
 
@@ -124,8 +125,7 @@ func (e *Engine) keep(obj v1alpha1.Object) {
 	e.writes++
 	obj.SetResourceVersion(strconv.FormatInt(e.writes, 10))
 	if fn, ok := obj.(*v1alpha1.Function); ok {
-		fn.Status.ObservedGeneration = fn.Generation
-		fn.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", ObservedGeneration: fn.Generation}}
+		e.ready(fn)
 	}
 	if e.objects == nil {
 		e.objects = map[string]v1alpha1.Object{}
@@ -135,6 +135,14 @@ func (e *Engine) keep(obj v1alpha1.Object) {
 	if v, ok := obj.(*v1alpha1.Version); ok {
 		e.published(v)
 	}
+}
+
+func (e *Engine) ready(fn *v1alpha1.Function) {
+	if e.OnReady == nil {
+		fn.Status.MarkReady(fn.Generation)
+		return
+	}
+	e.OnReady(fn)
 }
 
 // published raises the function's count of versions. The caller holds the lock.
@@ -275,23 +283,5 @@ func (e *Engine) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Res
 	return &lambda.Result{RequestID: in.ID, ExecutedVersion: lambda.LatestVersion, Payload: in.Payload}, nil
 }
 
-// Server is a handler with the engine behind it as on a real server: the remote API and the operations that invoke.
-func (e *Engine) Server() http.Handler {
-	ops := &awshttp.Operations{Invoker: e, Async: awshttp.AsyncInvokerFunc(e.Enqueue)}
-	mux := http.NewServeMux()
-	mux.Handle("/", remote.Handler(e))
-	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", target(ops.Invoke))
-	mux.HandleFunc("POST /2021-11-15/functions/{name}/response-streaming-invocations", target(ops.InvokeWithResponseStream))
-	return remote.Guard(mux)
-}
-
-func target(op func(http.ResponseWriter, *http.Request, lambda.Reference)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		fn, err := awshttp.ParseTarget(r.PathValue("name"), r)
-		if err != nil {
-			awshttp.WriteError(w, err)
-			return
-		}
-		op(w, r, fn)
-	}
-}
+// Server is a handler with the engine behind it, as on a real server.
+func (e *Engine) Server() http.Handler { return remote.Guard(remote.Handler(e)) }

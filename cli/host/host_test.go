@@ -1,0 +1,154 @@
+package host_test
+
+import (
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/host"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/engine/remote"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/runtime-api/process"
+)
+
+func TestMain(m *testing.M) {
+	process.MaybeHelper()
+	os.Exit(m.Run())
+}
+
+func start(t *testing.T, c host.Config) *host.Server {
+	t.Helper()
+	c.Addr, c.Identity = "127.0.0.1:0", lambda.Identity{Region: "us-east-1", Account: "000000000000"}
+	if c.DataDir == "" {
+		c.DataDir = t.TempDir()
+	}
+	s, err := host.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+// get sends a request as a client with that Host and these headers would.
+func get(t *testing.T, url, hostName string, header http.Header) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = hostName
+	maps.Copy(req.Header, header)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+func TestDoors(t *testing.T) {
+	s := start(t, host.Config{AllowHosts: []string{"lambkin.example"}})
+	fn := &v1alpha1.Function{
+		ObjectMeta: metav1.ObjectMeta{Name: "app"},
+		Spec: v1alpha1.FunctionSpec{
+			Runtime: "provided.al2023", Handler: "bootstrap", Code: v1alpha1.Code{URL: &v1alpha1.RemoteArchive{Location: "https://127.0.0.1:1/none.zip"}},
+		},
+	}
+	if err := s.Engine.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	foreign := http.Header{"Origin": {"https://page.example"}}
+	cases := map[string]struct {
+		reason, path, host string
+		header             http.Header
+		status             int
+		body               string
+	}{
+		"Objects":        {"", "/apis/lambkin.dev/v1alpha1/namespaces/default/functions", "", nil, 200, `"name":"app"`},
+		"Gateway":        {"", "/2015-03-31/functions", "", nil, 200, `"FunctionName":"app"`},
+		"OwnName":        {"a name that the owner allowed", "/2015-03-31/functions", "lambkin.example", nil, 200, "app"},
+		"Rebinding":      {"a page's own name", "/2015-03-31/functions", "page.example", nil, 403, "not a name of this server"},
+		"Foreign":        {"a page must not administrate", "/2015-03-31/functions", "", foreign, 403, "web pages"},
+		"ForeignObjects": {"", "/apis/lambkin.dev/v1alpha1/namespaces/default/functions", "", foreign, 403, "web pages"},
+		"Door":           {"the function cannot run, but it was its door", "/_url/app/x", "", nil, 409, "currently in the following state"},
+		"DoorByName":     {"", "/x", "app.localhost", nil, 409, "currently in the following state"},
+		"DoorForPages":   {"functions decide about pages themselves", "/_url/app/x", "", foreign, 409, "currently in the following state"},
+		"DoorRebinding":  {"", "/_url/app/x", "page.example", nil, 403, "not a name"},
+		"NoDoor":         {"", "/x", "nobody.localhost", nil, 404, "not found"},
+		"NoURL":          {"", "/_url/nobody/", "", nil, 403, "Forbidden"},
+		"Nothing":        {"", "/nothing", "", nil, 404, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			status, body := get(t, s.URL+tc.path, tc.host, tc.header)
+			if status != tc.status || !strings.Contains(body, tc.body) {
+				t.Errorf("%s: %d %s, want %d with %q", tc.reason, status, body, tc.status, tc.body)
+			}
+		})
+	}
+}
+
+func TestURLsInStatus(t *testing.T) {
+	s := start(t, host.Config{})
+	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "app"}, Spec: v1alpha1.FunctionSpec{
+		Runtime: "provided.al2023", Handler: "bootstrap", Code: v1alpha1.Code{URL: &v1alpha1.RemoteArchive{Location: "https://127.0.0.1:1/none.zip"}},
+	}}
+	if err := s.Engine.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	if fn.Status.URL != "" && fn.Status.URL != s.URL+"/_url/app/" {
+		t.Errorf("URL = %q", fn.Status.URL)
+	}
+}
+
+func TestOneServerPerDataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	start(t, host.Config{DataDir: dir})
+	if s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: dir}); err == nil {
+		_ = s.Close(t.Context())
+		t.Error("a second server opened the same data")
+	}
+}
+
+// TestCloseEndsFollowers fails by hanging if a followed log kept the server from closing.
+func TestCloseEndsFollowers(t *testing.T) {
+	s := start(t, host.Config{})
+	e, err := remote.New(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "app"}, Spec: v1alpha1.FunctionSpec{
+		Runtime: "provided.al2023", Handler: "bootstrap", Code: v1alpha1.Code{URL: &v1alpha1.RemoteArchive{Location: "https://127.0.0.1:1/none.zip"}},
+	}}
+	if err := e.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	followed := make(chan error, 1)
+	go func() { followed <- e.Logs(t.Context(), "app", engine.LogOptions{Follow: true}, io.Discard) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	<-followed
+}
