@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -144,13 +145,37 @@ func (s *settings) setCommand(cfg *pod.Config, root string) error {
 	if err != nil {
 		return err
 	}
-	argv, env, err := rt.Command(bootstrap.Host{TaskRoot: root, OptRoot: "/opt", ImageRuntimeDir: "/var/runtime",
+	clients, err := s.extractClients(rt)
+	if err != nil {
+		return err
+	}
+	argv, env, err := rt.Command(bootstrap.Host{TaskRoot: root, OptRoot: "/opt", ImageRuntimeDir: imageRuntimeDir, RuntimeDir: clients,
 		Self: self, Handler: s.handler, Environ: cfg.Env})
 	if err != nil {
 		return fmt.Errorf("no runtime to start (give its command after --): %w", err)
 	}
 	cfg.Command, cfg.Dir, cfg.Env = argv, root, append(cfg.Env, env...)
 	return nil
+}
+
+// imageRuntimeDir is where AWS's base images keep their runtime client.
+const imageRuntimeDir = "/var/runtime"
+
+// extractClients unpacks our runtime clients where the image has none for this runtime.
+func (s *settings) extractClients(rt bootstrap.Runtime) (string, error) {
+	switch rt.Family {
+	case bootstrap.Node, bootstrap.Python, bootstrap.Ruby:
+	default:
+		return "", nil
+	}
+	if _, err := os.Stat(filepath.Join(imageRuntimeDir, "bootstrap")); err == nil {
+		return "", nil
+	}
+	dir, err := bootstrap.Extract(s.clients)
+	if err != nil {
+		return "", fmt.Errorf("unpack the runtime clients into -clients %q: %w", s.clients, err)
+	}
+	return dir, nil
 }
 
 // serve answers at the door until ctx ends. Then it refuses new calls, lets accepted ones end, and ends the processes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type settings struct {
 	logFormat                 string
 	logLevel, systemLogLevel  string
 	extensions, tmpDir        string
+	clients                   string
 	sink                      string
 	command                   []string
 }
@@ -94,6 +96,7 @@ func variables() map[string][]string {
 		"system-log-level": {"LAMBKIN_SYSTEM_LOG_LEVEL"},
 		"extensions":       {"LAMBKIN_EXTENSIONS"},
 		"tmp-dir":          {"LAMBKIN_TMP_DIR"},
+		"clients":          {"LAMBKIN_CLIENTS"},
 		"sink":             {"K_SINK"},
 	}
 }
@@ -149,6 +152,7 @@ func (s *settings) flags(usage io.Writer) *flag.FlagSet {
 	f.StringVar(&s.systemLogLevel, "system-log-level", "", "least `level` of the platform's JSON log lines")
 	f.StringVar(&s.extensions, "extensions", "/opt/extensions", "`directory` of external extensions")
 	f.StringVar(&s.tmpDir, "tmp-dir", "", "`directory` below which each environment gets one of its own as TMPDIR; shared /tmp if empty")
+	f.StringVar(&s.clients, "clients", filepath.Join(os.TempDir(), "lambkin-clients"), "`directory` where our runtime clients are unpacked if -runtime needs one")
 	f.StringVar(&s.sink, "sink", "", "`URL` that results are posted to instead of being answered")
 	f.Usage = func() { s.usage(f, usage) }
 	return f
@@ -159,7 +163,8 @@ func (s *settings) usage(f *flag.FlagSet, w io.Writer) {
 		"  runtime-api [flags] -- COMMAND ARGS…   start COMMAND as the runtime\n"+
 		"  runtime-api exec -- COMMAND ARGS…      a runtime: run COMMAND for each event, event on stdin, answer on stdout\n"+
 		"  runtime-api gorpc -- HANDLER           a runtime: run a Go handler built for the go1.x runtime\n\n"+
-		"Without a COMMAND the runtime's bootstrap is looked for in /var/runtime, /var/task and /opt.\n\nFlags:\n")
+		"Without a COMMAND -runtime says what is started: AWS's client or a bootstrap where the image has one (/var/runtime,\n"+
+		"/var/task, /opt), else our client with the image's node, python3 or ruby.\n\nFlags:\n")
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nEnvironment variables for flags that are not given, first one first:")
 	vars := variables()

@@ -29,7 +29,9 @@ func imports() map[string][]string {
 			"internal/lambda",
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/process", "runtime-api/server", "runtime-api/telemetry",
 		},
+		"docs": {"internal/gateway"},
 		"runtime-api": {
+			"bootstrap/gorpc", "bootstrap/stdio",
 			"bootstrap", "internal/event", "internal/lambda",
 			"runtime-api/pod", "runtime-api/process", "runtime-api/server",
 		},
@@ -52,10 +54,10 @@ func imports() map[string][]string {
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store", "internal/event",
 			"internal/lambda", "runtime-api/pod", "runtime-api/process",
 		},
-		"internal/engine/remote": {"api/v1alpha1", "internal/engine", "internal/lambda"},
+		"internal/engine/remote": {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
 		// For tests alone, so nobody may import them.
 		"internal/engine/remote/double": {
-			"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/engine/remote", "internal/lambda",
+			"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda",
 		},
 		"internal/engine/enginetest": {"api/v1alpha1", "internal/engine", "internal/lambda"},
 
