@@ -30,7 +30,7 @@ func (m measured) perSecond(total int) float64 { return float64(total) / m.wall.
 
 // run sends the load and takes the CPU time of processes before and after.
 func (l load) run(watched ...*child) (measured, error) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.callers, DisableCompression: true}}
+	client := newClient(l.callers)
 	defer client.CloseIdleConnections()
 	before := cpuOf(watched)
 	begin := time.Now()
@@ -49,6 +49,11 @@ func (l load) run(watched ...*child) (measured, error) {
 	}
 	m.median = median(slices.Concat(took...))
 	return m, nil
+}
+
+// newClient makes a client that keeps a connection for each of its callers.
+func newClient(callers int) *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers, DisableCompression: true}, Timeout: time.Minute}
 }
 
 func (l load) caller(client *http.Client, n int) ([]time.Duration, error) {

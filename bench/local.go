@@ -81,7 +81,7 @@ func (l *local) command(args ...string) error {
 // invoke calls a function of the server and gives its answer and how long it took.
 func (l *local) invoke(name string) (string, time.Duration, error) {
 	begin := time.Now()
-	resp, err := http.Post("http://"+l.server.addr+"/2015-03-31/functions/"+name+"/invocations", "application/json", bytes.NewReader([]byte("{}")))
+	resp, err := newClient(1).Post("http://"+l.server.addr+"/2015-03-31/functions/"+name+"/invocations", "application/json", bytes.NewReader([]byte("{}")))
 	if err != nil {
 		return "", 0, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ func (b *bench) largeStream() ([]row, error) {
 
 func stream(pod *child, size int64) error {
 	url := "http://" + pod.addr + "/2021-11-15/functions/function/response-streaming-invocations"
-	resp, err := http.Post(url, "application/json", strings.NewReader(fmt.Sprintf(`{"stream":%d}`, size)))
+	resp, err := newClient(1).Post(url, "application/json", strings.NewReader(fmt.Sprintf(`{"stream":%d}`, size)))
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func Extract(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("extract the runtime clients: %w", err)
 	}
-	defer os.RemoveAll(draft) // is gone after the rename
+	defer func() { _ = os.RemoveAll(draft) }() // is gone after the rename
 	if err := writeAll(clients, draft); err != nil {
 		return "", fmt.Errorf("extract the runtime clients to %q: %w", dir, err)
 	}

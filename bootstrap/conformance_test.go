@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,9 +89,7 @@ func streamless(others map[string]string) map[string]string {
 	all := map[string]string{
 		"stream": noStreams, "stream prelude": noStreams, "stream error midway": noStreams, "stream error early": noStreams,
 	}
-	for name, reason := range others {
-		all[name] = reason
-	}
+	maps.Copy(all, others)
 	return all
 }
 

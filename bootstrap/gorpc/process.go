@@ -40,7 +40,7 @@ func (p Program) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(p.Argv[0], p.Argv[1:]...)
+	cmd := exec.Command(p.Argv[0], p.Argv[1:]...) //nolint:noctx // its end is ours to bring about; see stop
 	cmd.Env = append(slices.Clip(p.Environ), "_LAMBDA_SERVER_PORT="+strconv.Itoa(port))
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = p.Stdout, p.Stderr, pipeGrace
 	if err := cmd.Start(); err != nil {

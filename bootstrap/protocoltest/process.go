@@ -32,7 +32,7 @@ func StartProcess(t *testing.T, p *Platform, argv, env []string, dir string) *Pr
 		t.Fatal(err)
 	}
 	defer output.Close()
-	proc := &Process{cmd: exec.Command(argv[0], argv[1:]...), output: output.Name(), exited: make(chan struct{})}
+	proc := &Process{cmd: exec.CommandContext(t.Context(), argv[0], argv[1:]...), output: output.Name(), exited: make(chan struct{})}
 	proc.cmd.Dir = dir
 	proc.cmd.Env = append(baseEnvironment(p, dir), env...)
 	proc.cmd.Stdout, proc.cmd.Stderr = output, output

@@ -17,7 +17,7 @@ func ParseTarget(segment string, r *http.Request) (lambda.Reference, error) {
 	}
 	ref, err := lambda.ParseReference(name)
 	if err != nil || r.URL.RawQuery == "" {
-		return ref, err //nolint:wrapcheck // the sentence is the API's, and complete
+		return ref, err
 	}
-	return ref.WithQualifier(r.URL.Query().Get("Qualifier")) //nolint:wrapcheck // same
+	return ref.WithQualifier(r.URL.Query().Get("Qualifier"))
 }

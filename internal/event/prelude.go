@@ -92,5 +92,5 @@ func parsePrelude(text []byte) (*Response, error) {
 
 // StreamHead is the head of a streamed response that has no prelude.
 func StreamHead(declared string) *Response {
-	return &Response{Status: http.StatusOK, Header: single(contentType, or(declared, typeBytes))}
+	return &Response{Status: http.StatusOK, Header: ofType(or(declared, typeBytes))}
 }

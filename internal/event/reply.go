@@ -51,7 +51,7 @@ func Accepted() Response { return Response{Status: http.StatusNoContent, Header:
 // Failed answers an event whose function failed: a status that makes brokers deliver it again, and no word of what the
 // function said.
 func Failed() Response {
-	return Response{http.StatusBadGateway, single(contentType, "text/plain"), []byte("Internal Server Error")}
+	return Response{http.StatusBadGateway, ofType("text/plain"), []byte("Internal Server Error")}
 }
 
 // Response is the reply to one event. id and now identify the reply event where the function does not. No answer, or
@@ -65,7 +65,7 @@ func (r Reply) Response(payload []byte, id string, now time.Time) Response {
 		return Accepted()
 	}
 	if r.Structured {
-		return Response{http.StatusOK, single(contentType, TypeCloudEvent), marshal(event)}
+		return Response{http.StatusOK, ofType(TypeCloudEvent), marshal(event)}
 	}
 	return binaryResponse(event)
 }
@@ -91,7 +91,7 @@ func (r Reply) Batch(answers []Answer, now time.Time) Response {
 	if len(events) == 0 {
 		return Accepted()
 	}
-	return Response{http.StatusOK, single(contentType, TypeCloudEventBatch), marshal(events)}
+	return Response{http.StatusOK, ofType(TypeCloudEventBatch), marshal(events)}
 }
 
 // event is the reply event's members; nil if there is to be none.

@@ -37,7 +37,7 @@ func (f Format) Response(payload []byte, declared string) Response {
 	var err error
 	switch f {
 	case FormatRaw:
-		return Response{Status: http.StatusOK, Header: single(contentType, or(declared, typeJSON)), Body: payload}
+		return Response{Status: http.StatusOK, Header: ofType(or(declared, typeJSON)), Body: payload}
 	case FormatV1:
 		resp, err = v1Response(payload)
 	case FormatALB, FormatALBMulti:
@@ -58,11 +58,11 @@ func (f Format) Failure(errorType string, document []byte) Response {
 	switch f {
 	case FormatV1:
 		if timedOut {
-			return Response{http.StatusGatewayTimeout, single(contentType, typeJSON), []byte(`{"message":"Endpoint request timed out"}`)}
+			return Response{http.StatusGatewayTimeout, ofType(typeJSON), []byte(`{"message":"Endpoint request timed out"}`)}
 		}
-		return Response{http.StatusBadGateway, single(contentType, typeJSON), []byte(`{"message":"Internal server error"}`)}
+		return Response{http.StatusBadGateway, ofType(typeJSON), []byte(`{"message":"Internal server error"}`)}
 	case FormatALB, FormatALBMulti:
-		return Response{http.StatusBadGateway, single(contentType, "text/html"), []byte(badGatewayPage)}
+		return Response{http.StatusBadGateway, ofType("text/html"), []byte(badGatewayPage)}
 	case FormatRaw:
 		status := http.StatusBadGateway
 		if timedOut {
@@ -70,14 +70,14 @@ func (f Format) Failure(errorType string, document []byte) Response {
 		}
 		return Response{status, http.Header{contentType: {typeJSON}, "X-Amz-Function-Error": {"Unhandled"}}, document}
 	default:
-		return Response{http.StatusBadGateway, single(contentType, "text/plain"), []byte("Internal Server Error")}
+		return Response{http.StatusBadGateway, ofType("text/plain"), []byte("Internal Server Error")}
 	}
 }
 
 const badGatewayPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n" +
 	"<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 
-func single(name, value string) http.Header { return http.Header{name: {value}} }
+func ofType(media string) http.Header { return http.Header{contentType: {media}} }
 
 func or(s, fallback string) string {
 	if s == "" {
@@ -106,7 +106,7 @@ func v2Response(payload []byte) (Response, error) {
 
 // plainResponse sends a value as JSON without needless blanks; a string is sent as its text.
 func plainResponse(payload []byte) (Response, error) {
-	resp := Response{Status: http.StatusOK, Header: single(contentType, typeJSON)}
+	resp := Response{Status: http.StatusOK, Header: ofType(typeJSON)}
 	payload = bytes.TrimSpace(payload)
 	if len(payload) == 0 {
 		return resp, nil

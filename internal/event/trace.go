@@ -84,11 +84,7 @@ func ParseTraceparent(header string) (Trace, bool) {
 		return Trace{}, false
 	}
 	v, trace, span, flag := header[:2], header[3:35], header[36:52], header[53:55]
-	extended := len(header) > length
-	if !isHex(v, 2) || v == "ff" || (extended && (v == "00" || header[length] != '-')) {
-		return Trace{}, false
-	}
-	if !isHex(trace, id) || !isHex(span, parent) || !isHex(flag, flags) || isZero(trace) || isZero(span) {
+	if !validVersion(v, header[length:]) || !validID(trace, id) || !validID(span, parent) || !isHex(flag, flags) {
 		return Trace{}, false
 	}
 	bits, err := hex.DecodeString(flag)
@@ -97,6 +93,17 @@ func ParseTraceparent(header string) (Trace, bool) {
 	}
 	return Trace{Root: "1-" + trace[:8] + "-" + trace[8:], Parent: span, Sampled: bits[0]&1 == 1}, true
 }
+
+// validVersion says whether a header of this version may go on with rest: the first version ends where it ends, later
+// ones may add fields.
+func validVersion(v, rest string) bool {
+	if !isHex(v, 2) || v == "ff" {
+		return false
+	}
+	return rest == "" || v != "00" && rest[0] == '-'
+}
+
+func validID(s string, n int) bool { return isHex(s, n) && !isZero(s) }
 
 // NewTrace begins a trace that nobody records: its root holds now in seconds and 12 bytes from random, its parent 8
 // more. A random source that fails leaves zeros, which is still a valid, if shared, trace.

@@ -44,42 +44,39 @@ type shape struct {
 	typed   bool   // whether the body also has a Type member
 }
 
-// shapeOf is the one table from code to wire form. Anything that is not in it is an internal error.
-func shapeOf(c Code) shape {
-	switch c {
-	case CodeInvalidParameterValue, CodeInvalidRequestContent:
-		return shape{400, "message", true}
-	case CodeValidation:
-		return shape{400, "message", false}
-	case CodeCodeStorageExceeded, CodePolicyLengthExceeded:
-		return shape{400, "message", true}
-	case CodeInvalidRuntime, CodeInvalidZipFile:
-		return shape{502, "Message", true}
-	case CodeAccessDenied:
-		return shape{403, "Message", false}
-	case CodeIncompleteSignature, CodeInvalidSignature, CodeMissingAuthenticationToken, CodeUnrecognizedClient:
-		return shape{403, "message", false}
-	case CodeResourceNotFound:
-		return shape{404, "Message", true}
-	case CodeProvisionedConcurrencyConfigAbsent:
-		return shape{404, "message", true}
-	case CodeUnknownOperation:
-		return shape{404, "message", false}
-	case CodeResourceConflict:
-		return shape{409, "message", true}
-	case CodePreconditionFailed:
-		return shape{412, "message", true}
-	case CodeRequestTooLarge, CodeRequestEntityTooLarge:
-		return shape{413, "message", true}
-	case CodeUnsupportedMediaType:
-		return shape{415, "message", true}
-	case CodeTooManyRequests:
-		return shape{429, "message", true}
-	case CodeNotImplemented:
-		return shape{501, "message", true}
-	default:
-		return shape{500, "Message", true}
+// shapes is the one table from code to wire form. Anything that is not in it is an internal error.
+func shapes() map[Code]shape {
+	return map[Code]shape{
+		CodeInvalidParameterValue:              {400, "message", true},
+		CodeInvalidRequestContent:              {400, "message", true},
+		CodeCodeStorageExceeded:                {400, "message", true},
+		CodePolicyLengthExceeded:               {400, "message", true},
+		CodeValidation:                         {400, "message", false},
+		CodeAccessDenied:                       {403, "Message", false},
+		CodeIncompleteSignature:                {403, "message", false},
+		CodeInvalidSignature:                   {403, "message", false},
+		CodeMissingAuthenticationToken:         {403, "message", false},
+		CodeUnrecognizedClient:                 {403, "message", false},
+		CodeResourceNotFound:                   {404, "Message", true},
+		CodeProvisionedConcurrencyConfigAbsent: {404, "message", true},
+		CodeUnknownOperation:                   {404, "message", false},
+		CodeResourceConflict:                   {409, "message", true},
+		CodePreconditionFailed:                 {412, "message", true},
+		CodeRequestTooLarge:                    {413, "message", true},
+		CodeRequestEntityTooLarge:              {413, "message", true},
+		CodeUnsupportedMediaType:               {415, "message", true},
+		CodeTooManyRequests:                    {429, "message", true},
+		CodeNotImplemented:                     {501, "message", true},
+		CodeInvalidRuntime:                     {502, "Message", true},
+		CodeInvalidZipFile:                     {502, "Message", true},
 	}
+}
+
+func shapeOf(c Code) shape {
+	if s, ok := shapes()[c]; ok {
+		return s
+	}
+	return shape{500, "Message", true}
 }
 
 // Status is the code's HTTP status; 500 for a code that is not ours.

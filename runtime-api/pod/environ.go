@@ -28,16 +28,23 @@ func (c Config) runtimeEnv(p place) []string {
 	return env
 }
 
-// notForExtensions are the variables that AWS gives to the runtime alone.
-var notForExtensions = [...]string{"_HANDLER", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
-	"LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH", "GEM_PATH", "GEM_HOME", "RUBYLIB"}
+// forRuntimeAlone says whether AWS gives a variable to the runtime and not to extensions.
+func forRuntimeAlone(name string) bool {
+	switch name {
+	case "_HANDLER", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+		"LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH", "GEM_PATH", "GEM_HOME", "RUBYLIB":
+		return true
+	default:
+		return false
+	}
+}
 
 // extensionEnv is the complete environment of an external extension.
 func (c Config) extensionEnv(p place) []string {
 	env := c.runtimeEnv(p)
 	return slices.DeleteFunc(env, func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains(notForExtensions[:], name)
+		return forRuntimeAlone(name)
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // handler is the path of the function under testdata, built once.
-var handler string //nolint:gochecknoglobals // set once by TestMain
+var handler string
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()

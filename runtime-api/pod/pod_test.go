@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -299,8 +300,30 @@ func TestShutdownLosesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if _, err := p.Invoke(t.Context(), &lambda.Invocation{}); err != ErrShuttingDown {
+	if _, err := p.Invoke(t.Context(), &lambda.Invocation{}); !errors.Is(err, ErrShuttingDown) {
 		t.Errorf("a pod that is shut down gives %v", err)
+	}
+}
+
+func TestShutdownWaitsForWhatItsCallerHasLeft(t *testing.T) {
+	p, out := start(t, nil)
+	<-p.Ready()
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		if _, err := p.Invoke(ctx, &lambda.Invocation{Payload: []byte(`{"do":"sleep","n":1000}`)}); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that left got %v", err)
+		}
+	}()
+	waitUntil(t, "the function runs", func() bool { return strings.Contains(out.String(), "START RequestId") })
+	leave()
+	<-left
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "REPORT") || strings.Contains(out.String(), "Runtime.ExitError") {
+		t.Errorf("the invocation was not let to its end:\n%s", out)
 	}
 }
 

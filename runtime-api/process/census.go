@@ -106,7 +106,7 @@ func (c *census) children(pid int) []int {
 		if err != nil {
 			continue
 		}
-		for _, field := range bytes.Fields(list) {
+		for field := range bytes.FieldsSeq(list) {
 			if child, err := strconv.Atoi(string(field)); err == nil {
 				pids = append(pids, child)
 			}
@@ -177,7 +177,7 @@ func names(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	return f.Readdirnames(-1)
 }
 

@@ -206,7 +206,7 @@ func keep(target string) (uintptr, error) {
 		unix.ST_NODIRATIME: unix.MS_NODIRATIME,
 		unix.ST_RELATIME:   unix.MS_RELATIME,
 	} {
-		if int64(fs.Flags)&stat != 0 {
+		if fs.Flags&stat != 0 {
 			flags |= mount
 		}
 	}

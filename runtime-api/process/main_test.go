@@ -124,7 +124,7 @@ func (s *screen) pids(t *testing.T, n int) []int {
 	t.Helper()
 	eventually(t, fmt.Sprintf("read %d process ids", n), func() bool { return strings.Count(s.String(), "\n") >= n })
 	var pids []int
-	for _, field := range strings.Fields(s.String()) {
+	for field := range strings.FieldsSeq(s.String()) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
 			t.Fatalf("not a process id in %q", s.String())

@@ -87,7 +87,7 @@ func (o *output) start(running bool) {
 // run copies until the end of the stream or the deadline set by drain. When the
 // writer fails it goes on reading, so that the program neither blocks nor gets SIGPIPE.
 func (p pump) run() {
-	defer p.from.Close() //nolint:errcheck // read only
+	defer p.from.Close()
 	if r, ok := p.to.(io.ReaderFrom); ok {
 		_, _ = r.ReadFrom(p.from) // it may look into the pipe itself; an end is an end
 		return

@@ -42,7 +42,7 @@ const (
 
 // armed is true in a program that called MaybeHelper, and is never reset. A
 // program that did not would, started as its own helper, do its usual work once more.
-var armed atomic.Bool
+var armed atomic.Bool //nolint:gochecknoglobals // a fact about the program, set once by its main
 
 // plan is what the helper is told in argv[1]; the program and its arguments follow.
 type plan struct {
@@ -66,13 +66,13 @@ func (p *Process) confine(spec Spec, attr os.ProcAttr) (*os.Process, error) {
 	}
 	told, err := json.Marshal(plan{Sandbox: spec.Sandbox, Dir: spec.Dir, Parent: os.Getpid()})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tell the helper what to do: %w", err)
 	}
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer from.Close() //nolint:errcheck // read only
+	defer from.Close()
 	attr.Dir = ""
 	attr.Files = append(attr.Files[:reportFD:reportFD], to)
 	unshare(attr.Sys)

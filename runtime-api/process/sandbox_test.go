@@ -43,7 +43,7 @@ func TestSandbox(t *testing.T) {
 	if err := unix.Dup3(2, leaked, 0); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(leaked) //nolint:errcheck // a test
+	defer unix.Close(leaked)
 	for _, tc := range []struct {
 		reason, script, want string
 	}{
@@ -222,7 +222,7 @@ func TestAnswerOfTheHelper(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer from.Close() //nolint:errcheck // a test
+			defer from.Close()
 			if _, err := to.WriteString(tc.answer); err != nil {
 				t.Fatal(err)
 			}
