@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +65,7 @@ func parseRule(line string) (rule, bool) {
 		r.folderOnly, line = true, rest
 	}
 	r.anchored = strings.Contains(line, "/")
-	r.segments = strings.Split(strings.Trim(line, "/"), "/")
+	r.segments = slices.CompactFunc(strings.Split(strings.Trim(line, "/"), "/"), func(a, b string) bool { return a == "**" && b == "**" })
 	return r, r.segments[0] != ""
 }
 
