@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // A lean loop answers the requests that every invocation makes in half the time that net/http takes for them: one
@@ -40,7 +42,7 @@ func newLeanConn(c net.Conn) *leanConn {
 	return l
 }
 
-// peekHead waits for a whole head and leaves it in the buffer.
+// peekHead waits for a whole head and leaves it in the buffer. A line that ends without a carriage return is not plain.
 func (l *leanConn) peekHead() ([]byte, error) {
 	want := 1
 	for {
@@ -57,17 +59,21 @@ func (l *leanConn) peekHead() ([]byte, error) {
 		if end := bytes.Index(have, []byte("\r\n\r\n")); end >= 0 {
 			return have[:end+4], nil
 		}
+		if bytes.Count(have, []byte("\n")) != bytes.Count(have, []byte("\r\n")) {
+			return nil, errNotLean
+		}
 		want = len(have) + 1
 	}
 }
 
-// eachHeader calls f for the header lines of a head, whose first line has been cut off.
+// eachHeader calls f for the header lines of a head, whose first line has been cut off. Lines that net/http might read
+// differently, or refuse, are not plain.
 func eachHeader(lines []byte, f func(name, value []byte) error) error {
 	for len(lines) > 2 {
 		var line []byte
 		line, lines, _ = bytes.Cut(lines, []byte("\r\n"))
 		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok {
+		if !ok || !consistsOf(name, "-_") || !plainText(value) {
 			return errNotLean
 		}
 		if err := f(name, bytes.Trim(value, " \t")); err != nil {
@@ -76,6 +82,30 @@ func eachHeader(lines []byte, f func(name, value []byte) error) error {
 	}
 	return nil
 }
+
+// consistsOf says that text is not empty and has nothing but ASCII letters, digits and the others.
+func consistsOf(text []byte, others string) bool {
+	for _, b := range text {
+		letter := b|0x20 >= 'a' && b|0x20 <= 'z'
+		if !letter && (b < '0' || b > '9') && strings.IndexByte(others, b) < 0 {
+			return false
+		}
+	}
+	return len(text) > 0
+}
+
+// plainText says that a header's value has no control characters.
+func plainText(value []byte) bool {
+	for _, b := range value {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// plainHost says that a Host header is a name or address, perhaps with a port.
+func plainHost(value []byte) bool { return consistsOf(value, ".-_:[]") }
 
 // fold compares ASCII text without regard to case.
 func fold(b []byte, s string) bool { return len(b) == len(s) && bytes.EqualFold(b, []byte(s)) }
@@ -86,20 +116,37 @@ func asksForMore(name, value []byte) bool {
 }
 
 // alive says whether the other side is still there: it has neither closed nor broken the connection.
-func (l *leanConn) alive() bool { return l.in.Buffered() > 0 || l.open() }
+func (l *leanConn) alive() bool { return l.in.Buffered() > 0 || l.peek() != peerGone }
 
-// open looks into the socket without reading from it.
-func (l *leanConn) open() bool {
+// What a look into a connection's socket shows.
+type peerState int
+
+const (
+	peerSilent peerState = iota // nothing to read
+	peerSends                   // something to read
+	peerGone                    // closed or broken
+)
+
+// peek looks into the socket without reading from it.
+func (l *leanConn) peek() peerState {
 	if l.raw == nil {
-		return true
+		return peerSilent
 	}
-	open := true
+	state := peerSilent
 	err := l.raw.Control(func(fd uintptr) {
 		var one [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		open = n > 0 || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
+		switch {
+		case n > 0:
+			state = peerSends
+		case !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR):
+			state = peerGone
+		}
 	})
-	return err == nil && open
+	if err != nil {
+		return peerGone
+	}
+	return state
 }
 
 // begin starts a reply.
@@ -159,9 +206,10 @@ func (h *handover) Close() error { return nil }
 func (h *handover) Addr() net.Addr { return h.addr }
 
 // take passes a connection on and reports whether it was taken; the lean loop must not touch it any more if it was.
-func (h *handover) take(l *leanConn) bool {
+// closed is called when the connection is closed; it may be nil.
+func (h *handover) take(l *leanConn, closed func()) bool {
 	select {
-	case h.conns <- &replayConn{Conn: l.Conn, read: l.in}:
+	case h.conns <- &replayConn{Conn: l.Conn, read: l.in, closed: closed}:
 		return true
 	case <-h.done:
 		return false
@@ -171,8 +219,42 @@ func (h *handover) take(l *leanConn) bool {
 // replayConn gives what was read ahead before the rest.
 type replayConn struct {
 	net.Conn
-	read io.Reader
+	read   io.Reader
+	closed func()
 }
 
 // Read reads what is left of what was read ahead, then from the connection.
 func (c *replayConn) Read(p []byte) (int, error) { return c.read.Read(p) }
+
+// Close closes the connection and tells who passed it on.
+func (c *replayConn) Close() error {
+	if c.closed != nil {
+		c.closed()
+	}
+	return c.Conn.Close()
+}
+
+// acceptPause is how long to wait after a failure to accept: most likely there are no descriptors left, and some will
+// be freed.
+const acceptPause = 10 * time.Millisecond
+
+// accept takes connections until ln is closed, whatever else may fail in between, or until ctx ends. take reports
+// whether there may be more.
+func accept(ctx context.Context, ln net.Listener, take func(net.Conn) bool) error {
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil:
+			time.Sleep(acceptPause)
+		case !take(conn):
+			return nil
+		}
+	}
+}

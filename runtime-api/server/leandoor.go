@@ -25,34 +25,50 @@ import (
 type LeanDoor struct {
 	net.Listener
 	handler http.Handler
+	limits  leanLimits
 	rest    *handover
 	close   context.CancelFunc
 	closed  context.Context
-	owned   sync.WaitGroup // connections in the lean loop
+	owned   sync.WaitGroup // who accepts, and connections in the lean loop
 
 	mu    sync.Mutex
 	conns map[*leanCaller]struct{}
 	date  atomic.Pointer[string] // of now, as HTTP writes it
 }
 
-// Limits of the lean loop; those of requests are the handler's.
-const (
-	leanHeadTimeout = 10 * time.Second       // from a request's first byte to the end of its head
-	leanIdleTimeout = 3 * time.Minute        // between requests
-	leanPatrol      = 200 * time.Millisecond // how often connections are looked at
-)
+// leanLimits are the limits of the lean loop; those of requests are the handler's.
+type leanLimits struct {
+	head   time.Duration // from a request's first byte to the end of its head
+	idle   time.Duration // between requests
+	patrol time.Duration // how often connections are looked at
+	linger time.Duration // how long a caller may go on sending after its reply
+}
 
-// pathFunctions is what all plain Invoke calls begin with.
-const pathFunctions = "/2015-03-31/functions/"
+func usualLimits() leanLimits {
+	return leanLimits{head: 10 * time.Second, idle: 3 * time.Minute, patrol: 200 * time.Millisecond, linger: 500 * time.Millisecond}
+}
+
+// The path of a plain Invoke call is these two with a function's name or ARN in between.
+const (
+	pathFunctions   = "/2015-03-31/functions/"
+	pathInvocations = "/invocations"
+)
 
 // NewLeanDoor makes a door of a listener. The http.Server that serves it closes it.
 func NewLeanDoor(ln net.Listener, handler http.Handler) *LeanDoor {
+	return newLeanDoor(ln, handler, usualLimits())
+}
+
+func newLeanDoor(ln net.Listener, handler http.Handler, limits leanLimits) *LeanDoor {
 	closed, cancel := context.WithCancel(context.Background()) // ended by Close
-	d := &LeanDoor{Listener: ln, handler: handler, rest: newHandover(closed, ln.Addr()), closed: closed, close: cancel,
-		conns: make(map[*leanCaller]struct{})}
+	d := &LeanDoor{Listener: ln, handler: handler, limits: limits, rest: newHandover(closed, ln.Addr()), closed: closed,
+		close: cancel, conns: make(map[*leanCaller]struct{})}
 	d.tellTime(time.Now())
-	go d.accept()
-	go d.patrol()
+	d.owned.Go(func() {
+		defer cancel() // a listener that somebody else closed is closed for all
+		_ = accept(closed, ln, d.take)
+	})
+	go d.patrol() // ends when the door is closed and all connections have gone
 	return d
 }
 
@@ -79,23 +95,19 @@ func (d *LeanDoor) Wait(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (d *LeanDoor) accept() {
-	for {
-		conn, err := d.Listener.Accept()
-		if d.closed.Err() != nil {
-			return
-		}
-		if err != nil {
-			time.Sleep(10 * time.Millisecond) // out of descriptors, most likely: some will be freed
-			continue
-		}
-		c := &leanCaller{leanConn: newLeanConn(conn), door: d, from: conn.RemoteAddr().String(), header: make(http.Header, 16)}
-		c.since.Store(time.Now().UnixNano())
-		d.mu.Lock()
-		d.conns[c] = struct{}{}
-		d.mu.Unlock()
-		d.owned.Go(c.serve)
+// take answers a connection unless the door has been closed in the meantime.
+func (d *LeanDoor) take(conn net.Conn) bool {
+	c := &leanCaller{leanConn: newLeanConn(conn), door: d, from: conn.RemoteAddr().String(), header: make(http.Header, 16)}
+	c.since.Store(time.Now().UnixNano())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed.Err() != nil {
+		_ = conn.Close()
+		return false
 	}
+	d.conns[c] = struct{}{}
+	d.owned.Go(c.serve)
+	return true
 }
 
 func (d *LeanDoor) each(f func(*leanCaller)) {
@@ -109,7 +121,7 @@ func (d *LeanDoor) each(f func(*leanCaller)) {
 // patrol looks at all connections now and then: it notices callers that have hung up, closes connections on which
 // nothing happens, and keeps the date. One round for all costs less than a timer or a pending read for each.
 func (d *LeanDoor) patrol() {
-	tick := time.NewTicker(leanPatrol)
+	tick := time.NewTicker(d.limits.patrol)
 	defer tick.Stop()
 	over := d.closed.Done()
 	for {
@@ -161,13 +173,18 @@ type leanCaller struct {
 // look ends what takes too long and tells the request under way if its caller has gone.
 func (c *leanCaller) look(now time.Time, closing bool) {
 	if c.stage.Load() == stageBusy {
-		if cancel := c.cancel.Load(); cancel != nil && !c.open() {
+		if cancel := c.cancel.Load(); cancel != nil && c.peek() == peerGone {
 			(*cancel)()
 		}
 		return
 	}
+	begun := c.begun.Load() // before since, which is stored first
 	age := now.Sub(time.Unix(0, c.since.Load()))
-	if closing && !c.begun.Load() || age > leanIdleTimeout || c.begun.Load() && age > leanHeadTimeout {
+	limit := c.door.limits.idle
+	if begun {
+		limit = c.door.limits.head
+	}
+	if age > limit || closing && !begun && c.peek() != peerSends {
 		_ = c.Conn.Close() // the loop's read fails
 	}
 }
@@ -183,7 +200,7 @@ func (c *leanCaller) serve() {
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, errNotLean) && c.door.rest.take(c.leanConn) {
+		if errors.Is(err, errNotLean) && c.door.rest.take(c.leanConn, nil) {
 			return
 		}
 		_ = c.Conn.Close()
@@ -218,18 +235,35 @@ func (c *leanCaller) answer(r *http.Request) error {
 	defer cancel()
 	c.cancel.Store(&cancel)
 	c.stage.Store(stageBusy)
-	w := &leanWriter{caller: c, header: make(http.Header, 8), whole: int64(c.in.Buffered()) >= r.ContentLength}
 	body := &io.LimitedReader{R: c.in, N: r.ContentLength}
+	w := &leanWriter{caller: c, header: make(http.Header, 8), rest: body, whole: int64(c.in.Buffered()) >= r.ContentLength}
 	r.Body = io.NopCloser(body)
 	err := c.handle(w, r.WithContext(callerContext{ctx, c, cancel}))
 	if err == nil {
-		err = w.finish(body.N > 0 || c.door.closed.Err() != nil)
+		err = w.finish()
+	}
+	if body.N > 0 && errors.Is(err, errCloses) {
+		c.linger(body)
 	}
 	c.cancel.Store(nil)
 	c.since.Store(time.Now().UnixNano())
 	c.begun.Store(false)
 	c.stage.Store(stageIdle)
 	return err
+}
+
+// maxLinger is how much of a body is still read after the reply.
+const maxLinger = 64 << 20
+
+// linger takes in what a caller still sends after its reply: a connection closed in the midst of it would be reset, and
+// the reply lost with it.
+func (c *leanCaller) linger(body io.Reader) {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.Conn.SetReadDeadline(time.Now().Add(c.door.limits.linger)) // a broken connection shows at the next read
+	_, _ = io.CopyN(io.Discard, body, maxLinger)                     // whatever ends it, the connection is closed
 }
 
 // errPanic ends a connection whose handler panicked, as net/http does.
@@ -271,7 +305,7 @@ func (c *leanCaller) parse(head []byte) (*http.Request, error) {
 	if ok {
 		target, ok = bytes.CutSuffix(target, []byte(" HTTP/1.1"))
 	}
-	if !ok || !bytes.HasPrefix(target, []byte(pathFunctions)) || bytes.ContainsAny(target, "%?# ") {
+	if !ok || !plainTarget(target) {
 		return nil, errNotLean
 	}
 	path := string(target)
@@ -287,19 +321,23 @@ func (c *leanCaller) parse(head []byte) (*http.Request, error) {
 	return r, nil
 }
 
+// plainTarget says that a request's target is the path of an Invoke call that has one spelling only.
+func plainTarget(target []byte) bool {
+	name, ok := bytes.CutPrefix(target, []byte(pathFunctions))
+	if ok {
+		name, ok = bytes.CutSuffix(name, []byte(pathInvocations))
+	}
+	return ok && consistsOf(name, "-_:$")
+}
+
 // takeHeader adds a header to a request as net/http would, and refuses what needs a closer look.
 func takeHeader(r *http.Request, name, value []byte) error {
-	if len(name) == 0 || !plainText(value) || asksForMore(name, value) || fold(name, "Transfer-Encoding") {
+	if asksForMore(name, value) || fold(name, "Transfer-Encoding") {
 		return errNotLean
-	}
-	for _, b := range name {
-		if b <= ' ' || b >= 0x7f || bytes.IndexByte([]byte(`()<>@,;:\"/[]?={}`), b) >= 0 {
-			return errNotLean
-		}
 	}
 	switch {
 	case fold(name, "Host"):
-		if r.Host != "" {
+		if r.Host != "" || !plainHost(value) {
 			return errNotLean
 		}
 		r.Host = string(value)
@@ -318,24 +356,16 @@ func takeHeader(r *http.Request, name, value []byte) error {
 	return nil
 }
 
-// plainText says that a header's value has no control characters.
-func plainText(value []byte) bool {
-	for _, b := range value {
-		if b < ' ' && b != '\t' || b == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 // leanWriter writes one reply, of which the handler says the length or which it ends soon.
 type leanWriter struct {
 	caller *leanCaller
 	header http.Header
 	code   int
-	body   []byte // what was written and not sent
-	whole  bool   // the request's body is in the buffer: no deadline is needed to read it
+	body   []byte            // what was written and not sent
+	rest   *io.LimitedReader // of the request's body
+	whole  bool              // the request's body is in the buffer: no deadline is needed to read it
 	sent   bool
+	closes bool // the connection ends with this reply
 	err    error
 }
 
@@ -377,8 +407,16 @@ func (w *leanWriter) SetWriteDeadline(t time.Time) error { return w.caller.Conn.
 // Flush does nothing more than Write has done.
 func (w *leanWriter) Flush() {}
 
+// send writes the reply. No request can follow it on a connection whose body has not been read or whose door is closed.
 func (w *leanWriter) send(body []byte) {
 	c := w.caller
+	if w.whole {
+		_, _ = io.Copy(io.Discard, w.rest) // from the buffer
+	}
+	if w.rest.N > 0 || c.door.closed.Err() != nil {
+		w.header["Connection"] = []string{"close"}
+	}
+	w.closes = w.header.Get("Connection") == "close"
 	c.begin(w.code)
 	c.line("Date", *c.door.date.Load())
 	for name, values := range w.header {
@@ -396,16 +434,13 @@ func (w *leanWriter) send(body []byte) {
 // errCloses says that the connection ends with this reply.
 var errCloses = errors.New("the connection ends with this reply")
 
-// finish sends what has not been sent. last says that no request can follow on this connection.
-func (w *leanWriter) finish(last bool) error {
+// finish sends what has not been sent.
+func (w *leanWriter) finish() error {
 	w.WriteHeader(http.StatusOK)
-	if last {
-		w.header["Connection"] = []string{"close"}
-	}
 	if !w.sent {
 		w.send(w.body)
 	}
-	if w.err == nil && (last || w.header.Get("Connection") == "close") {
+	if w.err == nil && w.closes {
 		return errCloses
 	}
 	return w.err

@@ -15,19 +15,20 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 )
 
-// serveConn answers GET next and POST response on one connection until it ends or is passed on.
-func (a *API) serveConn(ctx context.Context, conn *leanConn, rest *handover) {
+// serveConn answers GET next and POST response on one connection until it ends or is passed on, which it reports.
+// closed is called when a connection that was passed on is closed.
+func (a *API) serveConn(ctx context.Context, conn *leanConn, rest *handover, closed func()) (passed bool) {
 	l := &leanRuntime{leanConn: conn, api: a}
 	for {
 		err := l.one(ctx)
 		switch {
 		case err == nil:
 			continue
-		case errors.Is(err, errNotLean) && rest.take(conn):
-			return
+		case errors.Is(err, errNotLean) && rest.take(conn, closed):
+			return true
 		}
 		_ = conn.Close()
-		return
+		return false
 	}
 }
 
@@ -60,7 +61,9 @@ func (l *leanRuntime) one(ctx context.Context) error {
 type runtimeRequest struct {
 	id          string // of the invocation that is answered; empty for next
 	contentType string
+	typed       bool // contentType was given
 	mode        *string
+	host        bool  // Host was given
 	size        int64 // sizeChunked, or sizeUnknown while no header has said it
 }
 
@@ -78,7 +81,7 @@ func parseRuntimeHead(head []byte) (runtimeRequest, error) {
 		if ok {
 			id, ok = bytes.CutSuffix(id, []byte("/response HTTP/1.1"))
 		}
-		if !ok || len(id) == 0 || bytes.ContainsAny(id, "%/?# ") {
+		if !ok || !consistsOf(id, "-_") {
 			return req, errNotLean
 		}
 		req.id = string(id)
@@ -86,8 +89,9 @@ func parseRuntimeHead(head []byte) (runtimeRequest, error) {
 	if err := eachHeader(lines, req.header); err != nil {
 		return req, err
 	}
-	if (req.id == "") != (req.size == sizeUnknown) && req.size != 0 {
-		return req, errNotLean // a response without a size, or next with a body
+	hasBody := req.size != sizeUnknown && req.size != 0
+	if !req.host || req.id == "" && hasBody || req.id != "" && req.size == sizeUnknown {
+		return req, errNotLean
 	}
 	return req, nil
 }
@@ -107,14 +111,37 @@ func (r *runtimeRequest) header(name, value []byte) error {
 		}
 		r.size = sizeChunked
 	case fold(name, "Content-Type"):
-		r.contentType = string(value)
+		if r.typed {
+			return errNotLean
+		}
+		r.contentType, r.typed = string(value), true
 	case fold(name, headerResponseMode):
+		if r.mode != nil {
+			return errNotLean
+		}
 		mode := string(value)
 		r.mode = &mode
-	case asksForMore(name, value):
+	case fold(name, "Host"):
+		if r.host || !plainHost(value) {
+			return errNotLean
+		}
+		r.host = true
+	case asksForMore(name, value), fold(name, "Trailer") && !plainTrailers(value):
 		return errNotLean
 	}
 	return nil
+}
+
+// plainTrailers says that all announced trailers are those with which a runtime reports an error.
+func plainTrailers(value []byte) bool {
+	const prefix = "Lambda-Runtime-Function-Error-"
+	for name := range bytes.SplitSeq(value, []byte(",")) {
+		name = bytes.TrimSpace(name)
+		if len(name) < len(prefix) || !fold(name[:len(prefix)], prefix) || !consistsOf(name, "-") {
+			return false
+		}
+	}
+	return true
 }
 
 // next answers GET next.
@@ -144,11 +171,12 @@ func (l *leanRuntime) response(req runtimeRequest) error {
 		Size:        req.size,
 		Trailer:     body.trailer,
 	})
-	if drainErr := body.drain(); drainErr != nil && err == nil {
-		return drainErr
-	}
+	drainErr := body.drain()
 	if err != nil {
-		return l.refuse(err)
+		return errors.Join(l.refuse(err), drainErr) // what is left of a body must not be taken for the next request
+	}
+	if drainErr != nil {
+		return drainErr
 	}
 	runtime.Gosched() // the caller, who has just got the result, answers first; the runtime can wait for its receipt
 	l.begin(http.StatusAccepted)
@@ -190,7 +218,7 @@ type leanBody struct {
 	in       *bufio.Reader
 	fixed    io.LimitedReader // of a body whose size is declared
 	chunks   io.Reader        // of a body that is chunked
-	atEnd    bool
+	err      error            // what ended it: io.EOF, or the fault for which nothing more is read
 	trailers map[string]string
 }
 
@@ -208,11 +236,11 @@ func newLeanBody(in *bufio.Reader, size int64) *leanBody {
 
 // Read passes on the body. The end of a chunked one is where its trailers have been read too.
 func (b *leanBody) Read(p []byte) (int, error) {
-	if b.atEnd {
-		return 0, io.EOF
+	if b.err != nil {
+		return 0, b.err
 	}
 	n, err := b.read(p)
-	b.atEnd = errors.Is(err, io.EOF)
+	b.err = err
 	return n, err
 }
 
@@ -243,9 +271,6 @@ var errNotDrained = errors.New("request body too large to drain")
 
 // drain makes sure that the next byte on the connection is the next request's.
 func (b *leanBody) drain() error {
-	if b.atEnd {
-		return nil
-	}
 	_, err := io.CopyN(io.Discard, b, drainLimit)
 	if errors.Is(err, io.EOF) {
 		return nil

@@ -11,48 +11,58 @@ import (
 // maxHeaderBytes is above net/http's default because runtimes may send an X-Ray cause of 1 MiB as a header.
 const maxHeaderBytes = 2 << 20
 
-// Serve answers the connections of one environment until ctx ends, and returns when all of them are closed.
+// Serve answers the connections of one environment until ctx ends or ln is closed, and returns when all of them are
+// closed and nobody works on them any more.
 //
 // There are no time limits on these connections: a runtime may wait for its next event for hours, and a process that
 // is slow to send harms nobody but its own invocation, whose time limit holds.
 func (a *API) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	rest := newHandover(ctx, ln.Addr())
-	std := &http.Server{
-		Handler:        a.Handler(),
-		MaxHeaderBytes: maxHeaderBytes,
-		BaseContext:    func(net.Listener) context.Context { return ctx },
-		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a cut connection is no news here
-	}
-	var owned sync.WaitGroup
-	owned.Go(func() { _ = std.Serve(rest) }) // ends with rest
 	open := newConnSet()
-	stop := context.AfterFunc(ctx, func() {
+	var owned sync.WaitGroup
+	std := a.standardServer(ctx, &owned)
+	owned.Go(func() { _ = std.Serve(rest) }) // ends with rest
+	owned.Go(func() {
+		<-ctx.Done()
 		_ = ln.Close()
 		_ = std.Close()
 		open.closeAll()
 	})
-	defer stop()
-	err := a.accept(ctx, ln, open, rest, &owned)
+	err := accept(ctx, ln, func(conn net.Conn) bool {
+		if !open.add(conn) {
+			return false
+		}
+		owned.Go(func() {
+			forget := func() { open.forget(conn) }
+			if !a.serveConn(ctx, newLeanConn(conn), rest, forget) {
+				forget()
+			}
+		})
+		return true
+	})
+	cancel()
 	owned.Wait()
 	return err
 }
 
-func (a *API) accept(ctx context.Context, ln net.Listener, open *connSet, rest *handover, owned *sync.WaitGroup) error {
-	for {
-		conn, err := ln.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !open.add(conn) {
-			return nil
-		}
-		owned.Go(func() {
-			defer open.forget(conn)
-			a.serveConn(ctx, newLeanConn(conn), rest)
-		})
+// standardServer answers what the lean loop passes on. Its connections count in owned.
+func (a *API) standardServer(ctx context.Context, owned *sync.WaitGroup) *http.Server {
+	return &http.Server{
+		Handler:        a.Handler(),
+		MaxHeaderBytes: maxHeaderBytes,
+		BaseContext:    func(net.Listener) context.Context { return ctx },
+		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a cut connection is no news here
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				owned.Add(1)
+			case http.StateClosed:
+				owned.Done()
+			default:
+			}
+		},
 	}
 }
 
