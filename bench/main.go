@@ -8,10 +8,14 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -29,8 +33,26 @@ func main() {
 	flag.StringVar(&b.only, "only", "", "run only the measurements whose name has this `text`")
 	flag.Var(&b.peers, "peer", "a peer to measure beside ours, `NAME=COMMAND…`; may be repeated")
 	flag.StringVar(&b.peerPath, "peer-path", "/", "`path` of the peers' front door")
+	page := flag.String("page", "", "write the table as a page to this `file` too")
 	flag.Parse()
-	fail(b.run(os.Stdout))
+	var table bytes.Buffer
+	err := b.run(io.MultiWriter(os.Stdout, &table))
+	if *page != "" {
+		err = errors.Join(err, os.WriteFile(*page, append([]byte(preface(b)), table.Bytes()...), 0o600))
+	}
+	fail(err)
+}
+
+// preface says what the page's table is.
+func preface(b bench) string {
+	return fmt.Sprintf(`# Benchmark
+
+Printed by `+"`make bench BENCH='-page docs/benchmark.md'`"+`: medians of %d rounds of %d requests, all in one run on one machine
+with %d processors (%s/%s, %s). Only the ratios mean something elsewhere. The yardsticks are a bare net/http echo server
+and a one-hop httputil.ReverseProxy before it; the function is a Go handler with AWS's own client. CONTRIBUTING.md says how
+to measure another server beside ours.
+
+`, b.rounds, b.requests, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 func fail(err error) {

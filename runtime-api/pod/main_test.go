@@ -10,8 +10,8 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 )
 
-// handler is the path of the function under testdata, built once.
-var handler string
+// The programs under testdata, built once.
+var handler, extensionBinary string
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
@@ -25,12 +25,14 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	handler = filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-o", handler, "./testdata/handler")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the test function: %v\n%s", err, out)
-		return 1
+	for path, program := range map[*string]string{&handler: "handler", &extensionBinary: "extension"} {
+		*path = filepath.Join(dir, program)
+		build := exec.Command("go", "build", "-o", *path, "./testdata/"+program)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the test's %s: %v\n%s", program, err, out)
+			return 1
+		}
 	}
 	return m.Run()
 }
