@@ -108,12 +108,7 @@ func parseNewName(text string) (lambda.Reference, error) {
 		return lambda.Reference{}, invalid("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: "+
 			"Member must have length less than or equal to 64", text)
 	}
-	var f faults
-	f.longest(&text, "functionName", 140)
-	if err := f.err(); err != nil {
-		return lambda.Reference{}, err
-	}
-	ref, err := lambda.ParseReference(text)
+	ref, err := lambda.ParseFunctionName(text)
 	if err != nil {
 		return ref, err
 	}

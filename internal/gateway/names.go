@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/uuid"
@@ -15,11 +16,41 @@ import (
 
 // reference reads which function a request names, and checks that it is one of ours.
 func (g *gateway) reference(c *call) (lambda.Reference, error) {
-	ref, err := awshttp.ParseTarget(mux.Vars(c.r)["FunctionName"], c.r)
+	name := mux.Vars(c.r)["FunctionName"]
+	if narrow(c.op.name) {
+		if err := checkNarrow(name); err != nil {
+			return lambda.Reference{}, err
+		}
+	}
+	ref, err := awshttp.ParseTarget(name, c.r)
 	if err != nil {
 		return ref, err
 	}
 	return ref, g.reachable(ref)
+}
+
+// narrow says whether the model takes only the narrower form of FunctionName in the path of an operation: that of
+// operations which make and change things.
+func narrow(operation string) bool {
+	switch operation {
+	case "CreateAlias", "CreateFunctionUrlConfig", "DeleteAlias", "DeleteFunctionConcurrency", "DeleteFunctionUrlConfig",
+		"GetAlias", "GetFunctionConcurrency", "GetFunctionUrlConfig", "ListAliases", "ListFunctionUrlConfigs",
+		"PublishVersion", "PutFunctionConcurrency", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration",
+		"UpdateFunctionUrlConfig":
+		return true
+	default:
+		return false
+	}
+}
+
+// checkNarrow checks a FunctionName as it stands in a path.
+func checkNarrow(segment string) error {
+	name, err := url.PathUnescape(segment)
+	if err != nil {
+		name = segment // the parser says what is wrong with it
+	}
+	_, err = lambda.ParseFunctionName(name)
+	return err
 }
 
 // unqualified is reference for operations on functions alone.
