@@ -107,9 +107,9 @@ type Error struct {
 	Err error
 }
 
-// Error gives the code and the sentence.
+// Error gives the code and the sentence, and the cause unless the sentence is its own.
 func (e *Error) Error() string {
-	if e.Err != nil {
+	if e.Err != nil && e.Err.Error() != e.Message {
 		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
 	}
 	return fmt.Sprintf("%s: %s", e.Code, e.Message)

@@ -213,7 +213,7 @@ func absent(tx *bolt.Tx, obj v1alpha1.Object) error {
 	return lambda.Errorf(lambda.CodeResourceConflict, "%s already exists: %s", k.name, obj.GetName())
 }
 
-// refuse turns the faults of an object into one error.
+// refuse turns the faults of an object into one error, whose cause is the aggregate of all of them.
 func refuse(obj v1alpha1.Object, faults field.ErrorList) error {
 	if len(faults) == 0 && obj.GetName() == "" {
 		faults = field.ErrorList{field.Required(field.NewPath("metadata", "name"), "")}
@@ -221,7 +221,8 @@ func refuse(obj v1alpha1.Object, faults field.ErrorList) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return lambda.Errorf(lambda.CodeInvalidParameterValue, "%v", faults.ToAggregate())
+	all := faults.ToAggregate()
+	return &lambda.Error{Code: lambda.CodeInvalidParameterValue, Message: all.Error(), Err: all}
 }
 
 func copyOf(obj v1alpha1.Object) (v1alpha1.Object, error) {

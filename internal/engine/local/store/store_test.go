@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine/local/store"
@@ -363,5 +365,40 @@ func TestUnknownKind(t *testing.T) {
 	s := fresh(t)
 	if err := s.Get("a", &stranger{}); err == nil || errors.As(err, new(*lambda.Error)) {
 		t.Errorf("Get of a foreign type: %v, want a plain error", err)
+	}
+}
+
+// TestAllFaults holds that every fault of an object is told, in the sentence and as a cause with its path.
+func TestAllFaults(t *testing.T) {
+	s := fresh(t)
+	good := function("f")
+	if err := s.Create(good); err != nil {
+		t.Fatal(err)
+	}
+	bad := good.DeepCopy()
+	bad.Spec.Timeout, bad.Spec.MemorySize, bad.Spec.Handler = 901, 1, ""
+	bad.Name, bad.Spec.FunctionName = "f", "f"
+	for name, write := range map[string]func(v1alpha1.Object) error{"Create": s.Create, "Update": s.Update} {
+		err := write(bad.DeepCopy())
+		var all utilerrors.Aggregate
+		if !errors.As(err, &all) || lambda.CodeOf(err) != lambda.CodeInvalidParameterValue {
+			t.Fatalf("%s: %v, want InvalidParameterValueException with the faults as its cause", name, err)
+		}
+		var paths []string
+		for _, fault := range all.Errors() {
+			var f *field.Error
+			if errors.As(fault, &f) {
+				paths = append(paths, f.Field)
+			}
+			if !strings.Contains(lambda.AsError(err).Message, fault.Error()) {
+				t.Errorf("%s: %q is not in the sentence %q", name, fault, lambda.AsError(err).Message)
+			}
+		}
+		if diff := cmp.Diff([]string{"spec.handler", "spec.memorySize", "spec.timeout"}, paths); diff != "" {
+			t.Errorf("%s: the faults' paths\n%s", name, diff)
+		}
+		if n := strings.Count(err.Error(), "spec.timeout"); n != 1 {
+			t.Errorf("%s: the error names a fault %d times: %v", name, n, err)
+		}
 	}
 }
