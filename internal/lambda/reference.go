@@ -69,6 +69,9 @@ func ParseFunctionName(s string) (Reference, error) {
 
 // parse takes a FunctionName apart; it reports false for what is none.
 func parse(s string) (Reference, bool) {
+	if len(s) > maxWide {
+		return Reference{}, false
+	}
 	m := referenceForm.FindStringSubmatch(s)
 	if m == nil {
 		return Reference{}, false
