@@ -23,7 +23,7 @@ func TestParseReference(t *testing.T) {
 		"Version":       {"name and version", "fn:42", lambda.Reference{Partition: "aws", Name: "fn", Qualifier: "42"}},
 		"Latest":        {"the version that moves", "fn:$LATEST", lambda.Reference{Partition: "aws", Name: "fn", Qualifier: "$LATEST"}},
 		"Published":     {"the latest that does not", "fn:$LATEST.PUBLISHED", lambda.Reference{Partition: "aws", Name: "fn", Qualifier: "$LATEST.PUBLISHED"}},
-		"LongQualifier": {"one of 105 with a name of 64 fills the 170 characters", long + ":" + strings.Repeat("q", 105), lambda.Reference{Partition: "aws", Name: lambda.Name(long), Qualifier: strings.Repeat("q", 105)}},
+		"LongQualifier": {"one of 105 with a name of 64 fills 170 characters", long + ":" + strings.Repeat("q", 105), lambda.Reference{Partition: "aws", Name: lambda.Name(long), Qualifier: strings.Repeat("q", 105)}},
 		"MaxQualifier":  {"128 characters", "fn:" + strings.Repeat("q", 128), lambda.Reference{Partition: "aws", Name: "fn", Qualifier: strings.Repeat("q", 128)}},
 		"Partial":       {"account and name", "123456789012:fn", lambda.Reference{Partition: "aws", Account: "123456789012", Name: "fn"}},
 		"Function":      {"with the resource's kind", "123456789012:function:fn:7", lambda.Reference{Partition: "aws", Account: "123456789012", Name: "fn", Qualifier: "7"}},
