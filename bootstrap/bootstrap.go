@@ -2,7 +2,7 @@
 //
 // The clients for Node.js, Python and Ruby are embedded; [Extract] puts them on disk. They need a plain interpreter and
 // nothing else, so functions run in any image and on any host. Go handlers of the go1.x era and arbitrary executables
-// have no client of their own: the runtime-api binary speaks for them (packages gorpc and stdio).
+// have no client of their own: our programs speak for them (packages runner, gorpc and stdio).
 //
 // [Lookup] finds a runtime by the id that the Lambda API uses, [Runtime.Command] says how its process is started and
 // with which environment.

@@ -18,7 +18,7 @@ type Host struct {
 	// ImageRuntimeDir is where AWS's base images keep their runtime client, /var/runtime; empty on a host. A bootstrap
 	// in it is used for the managed families, rather than ours.
 	ImageRuntimeDir string
-	Self            string   // path of the runtime-api binary, whose sub-commands serve go1.x and exec
+	Self            string   // path of a program with the sub-commands of package runner, which serve go1.x and exec
 	Handler         string   // the function's handler
 	Environ         []string // the environment that the process gets otherwise, as NAME=VALUE; the last value counts
 	// Interpreters finds node, python and ruby. It may be shared; nil looks on PATH each time.

@@ -4,11 +4,13 @@ package main
 import (
 	"os"
 
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 )
 
 func main() {
 	process.MaybeHelper()
+	runner.MaybeRun()
 	os.Exit(command.Main())
 }

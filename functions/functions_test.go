@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/cli/host"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
@@ -25,6 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
+	runner.MaybeRun()
 	os.Exit(m.Run())
 }
 
@@ -57,7 +58,7 @@ func TestSamples(t *testing.T) {
 // serve starts a server and gives a function that runs the command line against it.
 func serve(t *testing.T) func(args ...string) (int, string) {
 	t.Helper()
-	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir(), Identity: command.Identity(), Program: runtimeAPI(t)})
+	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir(), Identity: command.Identity()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,16 +78,6 @@ func serve(t *testing.T) func(args ...string) (int, string) {
 		}
 		return code, out.String()
 	}
-}
-
-// runtimeAPI builds the binary that serves the runtime exec.
-func runtimeAPI(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "runtime-api")
-	if out, err := exec.Command("go", "build", "-o", program, "../runtime-api").CombinedOutput(); err != nil {
-		t.Fatalf("build runtime-api: %v\n%s", err, out)
-	}
-	return program
 }
 
 // needs skips a sample whose language is not here.

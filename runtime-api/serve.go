@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
@@ -30,8 +31,8 @@ const readHeaderTimeout = 10 * time.Second
 
 // run is the command: it serves until ctx ends and then drains.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
-	if isRunner(args) {
-		return runRunner(ctx, args, environ)
+	if runner.Is(args) {
+		return runner.Run(ctx, args, environ)
 	}
 	s, err := read(args, environ, stderr)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote/double"
@@ -24,6 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
+	runner.MaybeRun()
 	os.Exit(m.Run())
 }
 

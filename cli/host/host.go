@@ -5,6 +5,9 @@
 //	/_url/FUNCTION[:QUALIFIER]/…                       the same, for clients that cannot resolve such names
 //	/apis/…, /lambkin/…                                objects, code and logs for lambkin itself (package remote)
 //	everything else                                    the AWS Lambda API (package gateway)
+//
+// The engine runs this very program again, to build sandboxes and for the runtimes exec and go1.x: its main must begin
+// with [process.MaybeHelper] and [runner.MaybeRun].
 package host
 
 import (
@@ -14,12 +17,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -39,8 +41,6 @@ type Config struct {
 	AllowHosts []string
 	// Identity is the region and account of all functions.
 	Identity lambda.Identity
-	// Program is the runtime-api binary for the runtimes exec and go1.x; found beside this program or on PATH if empty.
-	Program string
 	// Environ are variables for all functions, as NAME=VALUE.
 	Environ []string
 	// Log takes what the server has to say; nil discards it.
@@ -74,7 +74,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w (choose another address with --addr)", c.Addr, err)
 	}
-	s := &Server{URL: "http://" + reachable(ln.Addr()), Sandbox: sandboxed(c.DataDir), served: make(chan error, 1)}
+	s := &Server{URL: "http://" + reachable(ln.Addr()), Sandbox: process.Supports().Sandbox, served: make(chan error, 1)}
 	s.local, err = local.Open(ctx, s.engineConfig(c))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), ln.Close())
@@ -99,47 +99,11 @@ func (s *Server) engineConfig(c Config) local.Config {
 	}
 	return local.Config{
 		DataDir: c.DataDir, Identity: c.Identity, Logger: c.Log, Environ: c.Environ,
-		Sandbox: s.Sandbox == nil, Cgroup: cgroup, Program: findProgram(c.Program),
+		Sandbox: s.Sandbox == nil, Cgroup: cgroup, Program: runner.Self,
 		URL: func(fn lambda.Name, qualifier string) string {
 			return s.URL + urlPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
 		},
 	}
-}
-
-// errHidden says that the sandbox would hide what functions are made of.
-var errHidden = errors.New("the data lies in a folder that functions have to themselves; choose another with --data-dir")
-
-// sandboxed tells why functions cannot see /var/task, /opt and a /tmp of their own; nil if they can. Data below one of
-// these would be hidden from the very functions it belongs to.
-func sandboxed(dataDir string) error {
-	abs, err := filepath.Abs(dataDir)
-	if err != nil {
-		return fmt.Errorf("data directory %q: %w", dataDir, err)
-	}
-	for _, hidden := range []string{"/tmp", "/opt", "/var/task"} {
-		if rel, err := filepath.Rel(hidden, abs); err == nil && filepath.IsLocal(rel) {
-			return errHidden
-		}
-	}
-	return process.Supports().Sandbox
-}
-
-// findProgram looks for the runtime-api binary; empty if there is none.
-func findProgram(given string) string {
-	if given != "" {
-		return given
-	}
-	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), "runtime-api")
-		if info, err := os.Stat(beside); err == nil && !info.IsDir() {
-			return beside
-		}
-	}
-	found, err := exec.LookPath("runtime-api")
-	if err != nil {
-		return ""
-	}
-	return found
 }
 
 // reachable turns an address that means all interfaces into one that can be called.

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/host"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -22,6 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
+	runner.MaybeRun()
 	os.Exit(m.Run())
 }
 

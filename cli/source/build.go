@@ -62,25 +62,50 @@ func GOARCH(a v1alpha1.Architecture) string {
 	return "amd64"
 }
 
-// compile makes a package of a Go program: one static executable named bootstrap.
+// compile makes a package of a Go program: one static executable named bootstrap, or for go1.x like the handler.
 func compile(ctx context.Context, dir, target string, o Options) (*Package, error) {
 	out, err := os.MkdirTemp("", "lambkin-go-")
 	if err != nil {
 		return nil, fmt.Errorf("make room for the compiler: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(out) }()
-	binary := filepath.Join(out, "bootstrap")
+	guess, tags := Guess{Runtime: or(o.Runtime, defaultProvided), Handler: or(o.Handler, "bootstrap")}, "-tags=lambda.norpc"
+	name := "bootstrap"
+	if o.Runtime == runtimeGo {
+		name, tags = guess.Handler, "-tags=" // it is called by its name, and by net/rpc
+	}
+	binary := filepath.Join(out, "program")
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + GOARCH(o.Architecture)}
-	err = o.Tools(ctx, dir, env, "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=", "-o", binary, target)
+	err = o.Tools(ctx, dir, env, "go", "build", "-trimpath", "-buildvcs=false", tags, "-ldflags=-s -w -buildid=", "-o", binary, target)
 	if err != nil {
-		return nil, fmt.Errorf("compile %q: %w", dir, err)
+		return nil, fmt.Errorf("compile %q: %w%s", dir, err, wayOutOfGo(dir, err))
 	}
 	info, err := os.Stat(binary)
 	if err != nil {
 		return nil, fmt.Errorf("%q holds no program: is it package main? %w", dir, err)
 	}
-	guess := Guess{Runtime: or(o.Runtime, defaultProvided), Handler: or(o.Handler, "bootstrap")}
-	return finish([]entry{{name: "bootstrap", path: binary, exec: true, size: info.Size()}}, guess)
+	return finish([]entry{{name: name, path: binary, exec: true, size: info.Size()}}, guess)
+}
+
+// wayOutOfGo is what helps against faults of modules rather than of code; empty if nothing we know of does.
+func wayOutOfGo(dir string, err error) string {
+	tool := new(ToolError)
+	if !errors.As(err, &tool) {
+		return ""
+	}
+	const begin, complete = "go mod init example.com/function && go mod tidy", "go mod tidy"
+	for _, known := range []struct{ said, help string }{
+		{"go.mod file not found", begin},
+		{"cannot find main module", begin},
+		{"no required module provides", complete},
+		{"missing go.sum entry", complete},
+		{"updates to go.mod needed", complete},
+	} {
+		if strings.Contains(tool.Output, known.said) {
+			return fmt.Sprintf(": run %q in %q first", known.help, dir)
+		}
+	}
+	return ""
 }
 
 // installer is how one language's dependencies are recognised and installed.

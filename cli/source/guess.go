@@ -20,6 +20,7 @@ const (
 	defaultRuby     = "ruby3.4"
 	defaultProvided = "provided.al2023"
 	runtimeExec     = "exec"
+	runtimeGo       = "go1.x"
 )
 
 // Guess is what a folder or archive seems to be.
@@ -44,7 +45,7 @@ func GuessFrom(files fs.FS, runtime string) (Guess, error) {
 	}
 	candidates := candidates(names)
 	if runtime != "" {
-		candidates = slices.DeleteFunc([]candidate{provided(), golang(), node(), python(), ruby()}, func(c candidate) bool { return !c.serves(runtime) })
+		candidates = slices.DeleteFunc([]candidate{provided(), golang(), node(), python(), ruby()}, func(c candidate) bool { return !c.serves(runtime, names) })
 	}
 	if len(candidates) == 0 && runtime == "" {
 		return Guess{}, errNothing
@@ -83,7 +84,10 @@ type candidate struct {
 	handler  func(files fs.FS, names []string) (string, error)
 }
 
-func (c candidate) serves(runtime string) bool { return strings.HasPrefix(runtime, c.family) }
+// serves reports whether files are for a runtime in this language. Programs for go1.x have any name, so only source tells.
+func (c candidate) serves(runtime string, names []string) bool {
+	return strings.HasPrefix(runtime, c.family) || (runtime == runtimeGo && c.compiled && c.fits(names))
+}
 
 func provided() candidate {
 	return candidate{

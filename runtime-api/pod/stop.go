@@ -46,7 +46,7 @@ func (in *incarnation) startExtensions(names []string) *invoke.Failure {
 	for _, name := range names {
 		stdout, stderr := in.story.extensionOutput()
 		p, err := process.Start(process.Spec{
-			Path:    filepath.Join(in.cfg.Extensions, name),
+			Path:    in.extensionPath(name),
 			Dir:     in.cfg.Dir,
 			Env:     in.cfg.extensionEnv(in.place),
 			Stdout:  stdout,
@@ -61,6 +61,16 @@ func (in *incarnation) startExtensions(names []string) *invoke.Failure {
 		go in.watch(name, p) // ends with the process, which stop kills
 	}
 	return nil
+}
+
+// extensionPath is where the processes of this environment see an extension: their sandbox may hide where the host has it.
+func (in *incarnation) extensionPath(name string) string {
+	path := filepath.Join(in.cfg.Extensions, name)
+	rel, err := filepath.Rel(in.cfg.Sandbox.Opt, path)
+	if in.cfg.Sandbox.Opt == "" || err != nil || !filepath.IsLocal(rel) {
+		return path
+	}
+	return filepath.Join("/opt", rel)
 }
 
 func (in *incarnation) watch(name string, p *process.Process) {

@@ -120,19 +120,22 @@ func dieWith(parent int) error {
 	return nil
 }
 
+// showing is one directory of the sandbox on its way.
+type showing struct {
+	source, target string
+	readOnly       bool
+}
+
 // build mounts everything. All sources are opened first, since they may lie
 // below a place that is mounted over, and are then named by their descriptors.
 func build(s Sandbox) error {
-	mounts := []struct {
-		source, target string
-		readOnly       bool
-	}{
+	var show []showing
+	for _, m := range []showing{
 		{s.Task, "/var/task", true},
 		{s.Opt, "/opt", true},
+		{s.Runtime, "/var/runtime", true},
 		{s.Tmp, "/tmp", false},
-	}
-	handles := make([]string, len(mounts))
-	for i, m := range mounts {
+	} {
 		if m.source == "" {
 			continue
 		}
@@ -140,21 +143,19 @@ func build(s Sandbox) error {
 		if err != nil {
 			return err
 		}
-		handles[i] = handle
+		m.source = handle
+		show = append(show, m)
 	}
 	// Changes of the host's mounts still reach us, ours never reach the host.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return step(err, "make mounts private")
 	}
 	nameSandbox()
-	for i, m := range mounts {
-		if handles[i] == "" {
-			continue
-		}
-		if err := place(m.target); err != nil {
-			return err
-		}
-		if err := bind(handles[i], m.target, m.readOnly); err != nil {
+	if err := place(show); err != nil {
+		return err
+	}
+	for _, m := range show {
+		if err := bind(m.source, m.target, m.readOnly); err != nil {
 			return err
 		}
 	}
@@ -213,23 +214,39 @@ func keep(target string) (uintptr, error) {
 	return flags, nil
 }
 
-// place makes sure that the directory target exists in our namespace. A missing
-// one is made on a tmpfs over its parent, which shows all that was in there.
-func place(target string) error {
-	var st unix.Stat_t
-	err := unix.Stat(target, &st)
-	if err == nil || err != unix.ENOENT {
-		return step(err, "look at %q", target)
+// place makes sure that all targets exist in our namespace. Missing ones are
+// made on a tmpfs over their parent, which shows all that was in there.
+func place(show []showing) error {
+	missing := map[string][]string{} // by parent
+	for _, m := range show {
+		var st unix.Stat_t
+		err := unix.Stat(m.target, &st)
+		if err == nil {
+			continue
+		}
+		parent := filepath.Dir(m.target)
+		if err != unix.ENOENT || parent == "/" {
+			return step(err, "find %q", m.target)
+		}
+		missing[parent] = append(missing[parent], m.target)
 	}
-	parent := filepath.Dir(target)
-	if parent == "/" {
-		return step(err, "find %q", target)
+	for parent, targets := range missing {
+		if err := add(parent, targets); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// add shows further directories, empty ones, in parent.
+func add(parent string, targets []string) error {
 	if err := copyOver(parent); err != nil {
 		return err
 	}
-	if err := unix.Mkdir(target, 0o755); err != nil {
-		return step(err, "make %q", target)
+	for _, target := range targets {
+		if err := unix.Mkdir(target, 0o755); err != nil {
+			return step(err, "make %q", target)
+		}
 	}
 	return freeze(parent)
 }

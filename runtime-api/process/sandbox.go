@@ -26,9 +26,10 @@ var ErrSandbox = errors.New("sandbox not possible here")
 // It is for functions to find their places and not to step on each other's
 // files. It does not hold a hostile program, least of all one run by root.
 type Sandbox struct {
-	Task string // at /var/task, read-only
-	Opt  string // at /opt, read-only
-	Tmp  string // at /tmp
+	Task    string // at /var/task, read-only
+	Opt     string // at /opt, read-only
+	Runtime string // at /var/runtime, read-only
+	Tmp     string // at /tmp
 }
 
 const (

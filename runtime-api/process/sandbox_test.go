@@ -25,7 +25,7 @@ func needSandbox(t *testing.T) {
 func rooms(t *testing.T) Sandbox {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"task", "opt", "tmp"} {
+	for _, name := range []string{"task", "opt", "runtime", "tmp"} {
 		room := filepath.Join(dir, name)
 		if err := os.Mkdir(room, 0o755); err != nil {
 			t.Fatal(err)
@@ -34,7 +34,10 @@ func rooms(t *testing.T) Sandbox {
 			t.Fatal(err)
 		}
 	}
-	return Sandbox{Task: filepath.Join(dir, "task"), Opt: filepath.Join(dir, "opt"), Tmp: filepath.Join(dir, "tmp")}
+	return Sandbox{
+		Task: filepath.Join(dir, "task"), Opt: filepath.Join(dir, "opt"),
+		Runtime: filepath.Join(dir, "runtime"), Tmp: filepath.Join(dir, "tmp"),
+	}
 }
 
 func TestSandbox(t *testing.T) {
@@ -47,10 +50,11 @@ func TestSandbox(t *testing.T) {
 	for _, tc := range []struct {
 		reason, script, want string
 	}{
-		{"the directories are in their places", `cat /var/task/name /opt/name /tmp/name`, "task\nopt\ntmp\n"},
+		{"the directories are in their places", `cat /var/task/name /opt/name /var/runtime/name /tmp/name`, "task\nopt\nruntime\ntmp\n"},
 		{"the working directory is looked up inside", `pwd; cat name`, "/var/task\ntask\n"},
 		{"code is read-only", `touch /var/task/x || echo no`, "no\n"},
 		{"layers are read-only", `touch /opt/x || echo no`, "no\n"},
+		{"runtime clients are read-only", `touch /var/runtime/x || echo no`, "no\n"},
 		{"/tmp is writable, and its programs run", `printf '#!/bin/sh\necho run' >/tmp/x && chmod +x /tmp/x && /tmp/x`, "run\n"},
 		{"the rest of /var stays", `[ -d /var/tmp ] && [ -d /var/lib/ ] && echo yes`, "yes\n"},
 		{"links in /var stay", `readlink /var/run`, readlink("/var/run")},
@@ -131,6 +135,25 @@ func TestSandboxInPart(t *testing.T) {
 	_, err := os.Stat("/var/task")
 	if got := strings.Contains(out.String(), "/var/task"); got != (err == nil) {
 		t.Errorf("/var/task inside: %v, outside: %v", got, err)
+	}
+}
+
+// TestSandboxRunsItself starts our own program once more from a sandbox that hides its file.
+func TestSandboxRunsItself(t *testing.T) {
+	needSandbox(t)
+	var out screen
+	spec := Spec{Path: "/proc/self/exe", Args: []string{"-test.list=^TestSandboxRunsItself$"}, Env: os.Environ(), Stdout: &out, Sandbox: rooms(t)}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := shell("[ -e " + self + " ]")
+	hidden.Sandbox = spec.Sandbox
+	if got := wait(t, run(t, hidden)); strings.HasPrefix(self, "/tmp/") && got == (Exit{}) {
+		t.Errorf("%s is to be seen in the sandbox", self)
+	}
+	if got := wait(t, run(t, spec)); got != (Exit{}) || out.String() != "TestSandboxRunsItself\n" {
+		t.Errorf("Exit() = %q, output %q", got, out.String())
 	}
 }
 
@@ -296,7 +319,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 // BenchmarkStart is the price of a program that does nothing, and of its sandbox.
 func BenchmarkStart(b *testing.B) {
 	dir := b.TempDir()
-	for name, sandbox := range map[string]Sandbox{"plain": {}, "sandbox": {Task: dir, Opt: dir, Tmp: dir}} {
+	for name, sandbox := range map[string]Sandbox{"plain": {}, "sandbox": {Task: dir, Opt: dir, Runtime: dir, Tmp: dir}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				p, err := Start(Spec{Path: "/bin/true", Sandbox: sandbox})

@@ -20,7 +20,7 @@ func Supports() Support {
 // trySandbox builds a sandbox around nothing: without a program the helper exits.
 func trySandbox() error {
 	some := os.TempDir()
-	p, err := start(Spec{Sandbox: Sandbox{Task: some, Opt: some, Tmp: some}})
+	p, err := start(Spec{Sandbox: Sandbox{Task: some, Opt: some, Runtime: some, Tmp: some}})
 	if err != nil {
 		return err
 	}

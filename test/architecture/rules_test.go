@@ -31,8 +31,7 @@ func imports() map[string][]string {
 		},
 		"docs": {"internal/gateway"},
 		"runtime-api": {
-			"bootstrap/gorpc", "bootstrap/stdio",
-			"bootstrap", "internal/event", "internal/lambda",
+			"bootstrap", "bootstrap/runner", "internal/event", "internal/lambda",
 			"runtime-api/pod", "runtime-api/process", "runtime-api/server",
 		},
 
@@ -41,6 +40,7 @@ func imports() map[string][]string {
 		"bootstrap/client":       {"internal/lambda"},
 		"bootstrap/gorpc":        {"bootstrap/client"},
 		"bootstrap/stdio":        {"bootstrap/client", "internal/lambda"},
+		"bootstrap/runner":       {"bootstrap/gorpc", "bootstrap/stdio"},
 		"bootstrap/protocoltest": {"internal/lambda"},
 
 		// The port that engines fill, and the engines. They never import one another.
@@ -75,10 +75,10 @@ func imports() map[string][]string {
 		},
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
-			"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/engine/local", "internal/engine/remote",
+			"api/v1alpha1", "bootstrap/runner", "internal/awshttp", "internal/engine", "internal/engine/local", "internal/engine/remote",
 			"internal/event", "internal/gateway", "internal/lambda", "runtime-api/process", "runtime-api/server",
 		},
-		"cli": {"cli/command", "runtime-api/process"},
+		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 
 		"functions": {},
 	}

@@ -9,7 +9,7 @@
 //	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python] and [aws].
+// and the conditions [node], [python], [aws] and [sandbox].
 package e2e
 
 import (
@@ -29,6 +29,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lambkin-dev/lambkin/bootstrap"
+	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/cli/host"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
@@ -36,7 +37,8 @@ import (
 
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
-	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }})
+	runner.MaybeRun()
+	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }, "sdk": sdkMain})
 }
 
 func TestScripts(t *testing.T) {
@@ -72,6 +74,9 @@ func condition(name string) (bool, error) {
 		r, _ := bootstrap.Lookup(id)
 		_, err := new(bootstrap.Interpreters).Find(r)
 		return err == nil, nil
+	}
+	if name == "sandbox" {
+		return process.Supports().Sandbox == nil, nil
 	}
 	if name == "aws" {
 		return exec.Command("aws", "--version").Run() == nil, nil

@@ -29,7 +29,7 @@ type Config struct {
 	Concurrency int
 	// QueueDepth is how many invocations of one version may wait for an environment, 1,000 by default.
 	QueueDepth int
-	// Sandbox lets functions see their code, layers and temporary files at /var/task, /opt and /tmp. The program must
+	// Sandbox lets functions see their code, layers and temporary files at /var/task, /opt and /tmp. This program must
 	// call process.MaybeHelper, and the machine must allow it (process.Supports).
 	Sandbox bool
 	// Cgroup is a directory from process.Delegate in which the kernel enforces functions' memory; without one, memory is
@@ -39,7 +39,8 @@ type Config struct {
 	AllowFileURLs bool
 	// Environ are variables for all functions as NAME=VALUE, such as AWS credentials. A function's own win.
 	Environ []string
-	// Program is the runtime-api binary, which serves the runtimes go1.x and exec; they are unavailable without it.
+	// Program is a program with the sub-commands of bootstrap/runner, which serve the runtimes go1.x and exec; they are
+	// unavailable without it. A program that has them itself names itself as runner.Self.
 	Program string
 	// RetryDelay is how long an asynchronous event waits after its first failure; it waits twice as long after the
 	// second. 1 minute by default.

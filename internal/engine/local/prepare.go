@@ -23,8 +23,9 @@ import (
 
 // Places of a function's folders in a sandbox, as on Lambda.
 const (
-	taskRoot = "/var/task"
-	optRoot  = "/opt"
+	taskRoot    = "/var/task"
+	optRoot     = "/opt"
+	runtimeRoot = "/var/runtime"
 )
 
 // warmInit is how long an environment that is kept warm may take to initialize, unless the function's timeout is longer
@@ -187,7 +188,7 @@ func (e *Engine) resolveRuntime(d *draft) error {
 		return v1alpha1.Failf(v1alpha1.ReasonRuntimeUnavailable, "there is no runtime %q", d.spec.Runtime)
 	}
 	if needsProgram(rt) && e.cfg.Program == "" {
-		return v1alpha1.Failf(v1alpha1.ReasonRuntimeUnavailable, "runtime %q needs the runtime-api program beside this one", rt.ID)
+		return v1alpha1.Failf(v1alpha1.ReasonRuntimeUnavailable, "runtime %q needs a program that serves it, and this engine was given none", rt.ID)
 	}
 	memory := "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(int(d.spec.MemorySize))
 	command, env, err := rt.Command(bootstrap.Host{
@@ -256,7 +257,7 @@ func (e *Engine) makeUnit(d *draft) *unit {
 		folders = append(folders, d.optDir)
 	}
 	if e.cfg.Sandbox {
-		confine(&cfg, d)
+		confine(&cfg, d, e.clients)
 	}
 	return &unit{generation: d.generation, pod: cfg, code: d.code.SHA256, size: d.code.Size, folders: folders}
 }
@@ -271,10 +272,10 @@ func (e *Engine) most(s *v1alpha1.FunctionSpec) int {
 	return n
 }
 
-// confine shows the function its folders where Lambda has them, and tells it so.
-func confine(cfg *pod.Config, d *draft) {
-	cfg.Sandbox = process.Sandbox{Task: d.codeDir, Opt: d.optDir}
-	places := strings.NewReplacer(d.codeDir, taskRoot, d.optRoot, optRoot)
+// confine shows the function its folders and our runtime clients where Lambda has them, and tells it so.
+func confine(cfg *pod.Config, d *draft, clients string) {
+	cfg.Sandbox = process.Sandbox{Task: d.codeDir, Opt: d.optDir, Runtime: clients}
+	places := strings.NewReplacer(d.codeDir, taskRoot, d.optRoot, optRoot, clients, runtimeRoot)
 	cfg.Dir = taskRoot
 	cfg.Command = replaceAll(cfg.Command, places)
 	cfg.Env = replaceAll(cfg.Env, places)

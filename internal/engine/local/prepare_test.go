@@ -406,12 +406,12 @@ func TestConfine(t *testing.T) {
 	if diff := cmp.Diff([]string{"/var/task/bootstrap"}, u.pod.Command); diff != "" || u.pod.Dir != "/var/task" {
 		t.Errorf("the command in %s\n%s", u.pod.Dir, diff)
 	}
-	for _, want := range []string{"LAMBDA_TASK_ROOT=/var/task", "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib"} {
+	for _, want := range []string{"LAMBDA_TASK_ROOT=/var/task", "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib", "LAMBDA_RUNTIME_DIR=/var/runtime"} {
 		if !slices.Contains(u.pod.Env, want) {
 			t.Errorf("%q is missing in %q", want, u.pod.Env)
 		}
 	}
-	if u.pod.Sandbox.Task == "" || u.pod.Sandbox.Opt == "" || strings.HasPrefix(u.pod.Extensions, "/opt") {
+	if u.pod.Sandbox.Task == "" || u.pod.Sandbox.Opt == "" || u.pod.Sandbox.Runtime == "" || strings.HasPrefix(u.pod.Extensions, "/opt") {
 		t.Errorf("the sandbox is %+v with extensions in %s", u.pod.Sandbox, u.pod.Extensions)
 	}
 }
