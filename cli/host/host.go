@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local"
@@ -103,6 +104,7 @@ func (s *Server) engineConfig(c Config) local.Config {
 		URL: func(fn lambda.Name, qualifier string) string {
 			return s.URL + urlPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
 		},
+		FunctionURL: func(u *v1alpha1.FunctionURLConfig) string { return s.URL + gateway.URLPath(u) },
 	}
 }
 

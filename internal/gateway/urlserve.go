@@ -56,6 +56,9 @@ func urlID(u *v1alpha1.FunctionURLConfig) string {
 	return (text + strings.Repeat("0", urlIDLength))[:urlIDLength]
 }
 
+// URLPath is the path below which a gateway serves a function URL on its own host, for engines that show it in the status.
+func URLPath(u *v1alpha1.FunctionURLConfig) string { return urlPath + urlID(u) + "/" }
+
 // address is where a function URL is reached: where the engine says, else here.
 func (g *gateway) address(r *http.Request, u *v1alpha1.FunctionURLConfig) string {
 	if u.Status.URL != "" {
@@ -63,7 +66,7 @@ func (g *gateway) address(r *http.Request, u *v1alpha1.FunctionURLConfig) string
 	}
 	base := g.base(r)
 	if g.URLDomain == "" {
-		return base + urlPath + urlID(u) + "/"
+		return base + URLPath(u)
 	}
 	scheme, _, _ := strings.Cut(base, "://")
 	return scheme + "://" + urlID(u) + urlHost + g.Identity.Region + "." + g.URLDomain + "/"

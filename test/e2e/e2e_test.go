@@ -9,7 +9,7 @@
 //	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python], [aws] and [sandbox].
+// and the conditions [node], [python], [aws], [boto3] and [sandbox].
 package e2e
 
 import (
@@ -80,6 +80,9 @@ func condition(name string) (bool, error) {
 	}
 	if name == "aws" {
 		return exec.Command("aws", "--version").Run() == nil, nil
+	}
+	if name == "boto3" {
+		return exec.Command("python3", "-c", "import boto3").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

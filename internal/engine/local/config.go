@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
@@ -52,6 +53,8 @@ type Config struct {
 	SweepInterval, SweepGrace time.Duration
 	// URL gives the address for plain HTTP requests to a function or an alias, for the status of objects; nil: none.
 	URL func(fn lambda.Name, qualifier string) string
+	// FunctionURL gives the address at which a function URL is served, with its policies; nil: none.
+	FunctionURL func(u *v1alpha1.FunctionURLConfig) string
 	// Observe gives the observer of one function version's pod; nil: none.
 	Observe func(fn lambda.Name, version string) pod.Observer
 	// Transport fetches code and takes records for HTTP destinations; nil is http.DefaultTransport.
@@ -81,6 +84,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.URL == nil {
 		c.URL = func(lambda.Name, string) string { return "" }
+	}
+	if c.FunctionURL == nil {
+		c.FunctionURL = func(*v1alpha1.FunctionURLConfig) string { return "" }
 	}
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport

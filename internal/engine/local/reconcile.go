@@ -246,7 +246,7 @@ func (e *Engine) reconcileURL(name string) error {
 			u.Status.MarkFailed(generation, missing)
 			return
 		}
-		u.Status.MarkReady(generation, e.cfg.URL(lambda.Name(u.Spec.FunctionName), u.Spec.Qualifier))
+		u.Status.MarkReady(generation, e.cfg.FunctionURL(u))
 	}))
 }
 
