@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Condition types. Both have positive polarity: True is good.
+// Condition types. All have positive polarity: True is good.
 const (
 	// ConditionReady says whether the spec of the observed generation serves. Unknown: being worked on; False: given
 	// up until the spec or what it refers to changes; absent: nobody has looked yet.
@@ -16,12 +16,16 @@ const (
 	// ConditionActive latches: it becomes True when a Function or Version is Ready for the first time and stays True,
 	// because the last good code goes on serving while an update is under way or has failed. Absent before.
 	ConditionActive = "Active"
+	// ConditionExact says whether what serves is just what the spec asks for. False: the engine or the machine gives
+	// something else, such as another version of the language; the message says what, and Ready repeats it. It is no
+	// reason not to serve. Absent: nothing serves yet.
+	ConditionExact = "Exact"
 )
 
 // Reason is the fixed, machine-readable cause of a condition's status.
 type Reason string
 
-// Reasons of [ConditionReady] (and, for ReasonReady, of [ConditionActive]).
+// Reasons of [ConditionReady] (and, for ReasonReady, of [ConditionActive]), and those of [ConditionExact].
 const (
 	// ReasonReady: the spec serves. Status True.
 	ReasonReady Reason = "Ready"
@@ -58,6 +62,11 @@ const (
 	ReasonConfigurationUnsupported Reason = "ConfigurationUnsupported"
 	// ReasonInternalError: something failed that the spec is not the cause of; it is tried again. Status False.
 	ReasonInternalError Reason = "InternalError"
+
+	// ReasonAsSpecified: everything in the spec has its effect. Exact is True.
+	ReasonAsSpecified Reason = "AsSpecified"
+	// ReasonApproximated: something in the spec has another effect here, or none. Exact is False.
+	ReasonApproximated Reason = "Approximated"
 
 	// ReasonFunctionNotFound: the function of an Alias or FunctionURLConfig does not exist. Status False.
 	ReasonFunctionNotFound Reason = "FunctionNotFound"

@@ -114,6 +114,28 @@ func TestMarkReasons(t *testing.T) {
 	}
 }
 
+// TestMarkReadyDeviations holds that what a spec asks for and does not get is said in both conditions, and no longer
+// once it is got; the Lambda API has no word for it.
+func TestMarkReadyDeviations(t *testing.T) {
+	var s FunctionStatus
+	check := func(reason string, exact metav1.ConditionStatus, message string) {
+		t.Helper()
+		e, r := meta.FindStatusCondition(s.Conditions, ConditionExact), meta.FindStatusCondition(s.Conditions, ConditionReady)
+		if e == nil || e.Status != exact || e.Message != message || r.Status != metav1.ConditionTrue || r.Message != message {
+			t.Errorf("%s: Exact is %+v, Ready is %+v; want %s and %q", reason, e, r, exact, message)
+		}
+		if state, why, code := s.State(); state != StateActive || why != "" || code != "" {
+			t.Errorf("%s: state %s %q %q, want Active alone", reason, state, why, code)
+		}
+	}
+	s.MarkReady(1)
+	check("nothing deviates", metav1.ConditionTrue, "")
+	s.MarkReady(2, "One.", "Two.")
+	check("two things deviate", metav1.ConditionFalse, "One. Two.")
+	s.MarkReady(3)
+	check("nothing deviates any more", metav1.ConditionTrue, "")
+}
+
 func TestEveryFailureHasAnAWSCode(t *testing.T) {
 	// The members of StateReasonCode in the Lambda API that we use.
 	known := map[string]bool{

@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -15,10 +17,17 @@ func (s *FunctionStatus) MarkProgressing(generation int64) {
 	setCondition(&s.Conditions, ConditionReady, metav1.ConditionUnknown, why, generation)
 }
 
-// MarkReady notes that a generation serves. From then on the function counts as active.
-func (s *FunctionStatus) MarkReady(generation int64) {
+// MarkReady notes that a generation serves. From then on the function counts as active. Deviations are sentences about
+// what it asks for and does not get here; they are the message of Ready and make Exact False.
+func (s *FunctionStatus) MarkReady(generation int64, deviations ...string) {
 	s.ObservedGeneration = generation
-	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, Failure{ReasonReady, ""}, generation)
+	message := strings.Join(deviations, " ")
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, Failure{ReasonReady, message}, generation)
+	if len(deviations) == 0 {
+		setCondition(&s.Conditions, ConditionExact, metav1.ConditionTrue, Failure{ReasonAsSpecified, ""}, generation)
+	} else {
+		setCondition(&s.Conditions, ConditionExact, metav1.ConditionFalse, Failure{ReasonApproximated, message}, generation)
+	}
 	if !meta.IsStatusConditionTrue(s.Conditions, ConditionActive) {
 		setCondition(&s.Conditions, ConditionActive, metav1.ConditionTrue, Failure{ReasonReady, ""}, generation)
 	}

@@ -13,6 +13,19 @@ func TestVersionValidate(t *testing.T) {
 		version *Version
 		want    []fault
 	}{
+		"NotOfVersions": {
+			reason: "What belongs to the function as a whole would have no effect in a version.",
+			version: sampleVersion(func(v *Version) {
+				v.Spec.Function.Tags, v.Spec.Function.Async = map[string]string{"a": "b"}, &Async{}
+				v.Spec.Function.Concurrency.Reserved, v.Spec.Function.Concurrency.Provisioned = new(int32(2)), new(int32(1))
+			}),
+			want: []fault{
+				{field.ErrorTypeForbidden, "spec.function.tags"},
+				{field.ErrorTypeForbidden, "spec.function.async"},
+				{field.ErrorTypeForbidden, "spec.function.concurrency.reserved"},
+				{field.ErrorTypeForbidden, "spec.function.concurrency.provisioned"},
+			},
+		},
 		"Number": {
 			reason:  "Versions count from one.",
 			version: sampleVersion(func(v *Version) { v.Spec.Version = 0 }),

@@ -15,7 +15,30 @@ func (v *Version) Validate() field.ErrorList {
 		faults = append(faults, field.Invalid(spec.Child("function", "functionName"), v.Spec.Function.FunctionName, "must be that of the version"))
 	}
 	faults = append(faults, validateOptional(v.Spec.ProvisionedConcurrency, 0, maxInvocations, spec.Child("provisionedConcurrency"))...)
+	faults = append(faults, v.Spec.Function.validateSnapshot(spec.Child("function"))...)
 	return append(faults, v.Spec.Function.validate(spec.Child("function"))...)
+}
+
+// validateSnapshot refuses what belongs to the function as a whole or to $LATEST alone, and would have no effect in a
+// version.
+func (s *FunctionSpec) validateSnapshot(at *field.Path) field.ErrorList {
+	c := s.Concurrency
+	given := []struct {
+		path *field.Path
+		set  bool
+	}{
+		{at.Child("tags"), len(s.Tags) > 0},
+		{at.Child("async"), s.Async != nil},
+		{at.Child("concurrency", "reserved"), c != nil && c.Reserved != nil},
+		{at.Child("concurrency", "provisioned"), c != nil && c.Provisioned != nil},
+	}
+	var faults field.ErrorList
+	for _, member := range given {
+		if member.set {
+			faults = append(faults, field.Forbidden(member.path, "may not be set in a version; set it in the function, or provisionedConcurrency of the version"))
+		}
+	}
+	return faults
 }
 
 // ValidateUpdate gives every fault, and any change of the spec but of provisionedConcurrency.
