@@ -133,7 +133,7 @@ func build(s Sandbox) error {
 	for _, m := range []showing{
 		{s.Task, "/var/task", true},
 		{s.Opt, "/opt", true},
-		{s.Runtime, "/var/runtime", true},
+		{s.Runtime, "/var/runtime", false},
 		{s.Tmp, "/tmp", false},
 	} {
 		if m.source == "" {

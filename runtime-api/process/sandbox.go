@@ -28,7 +28,7 @@ var ErrSandbox = errors.New("sandbox not possible here")
 type Sandbox struct {
 	Task    string // at /var/task, read-only
 	Opt     string // at /opt, read-only
-	Runtime string // at /var/runtime, read-only
+	Runtime string // at /var/runtime; Python keeps compiled files beside its sources
 	Tmp     string // at /tmp
 }
 
