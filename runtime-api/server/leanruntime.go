@@ -178,7 +178,6 @@ func (l *leanRuntime) response(req runtimeRequest) error {
 	if drainErr != nil {
 		return drainErr
 	}
-	runtime.Gosched() // the caller, who has just got the result, answers first; the runtime can wait for its receipt
 	l.begin(http.StatusAccepted)
 	l.line("Content-Type", "application/json")
 	return l.send([]byte(statusOK))

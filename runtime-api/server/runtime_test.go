@@ -97,7 +97,7 @@ type wire struct {
 }
 
 func newWire(t *testing.T, conn net.Conn) *wire {
-	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // a test that would hang fails instead
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // a test that would hang fails instead
 	return &wire{T: t, Conn: conn, in: bufio.NewReader(conn)}
 }
 
@@ -109,6 +109,7 @@ type heard struct {
 	Status int
 	Header http.Header
 	Body   string
+	Close  bool // the connection ends with it
 }
 
 // hear reads the next answer that is no interim one.
@@ -124,7 +125,7 @@ func (w *wire) hear() heard {
 			w.Fatalf("read the answer's body: %v", err)
 		}
 		if resp.StatusCode != http.StatusContinue {
-			return heard{resp.StatusCode, resp.Header, string(body)}
+			return heard{resp.StatusCode, resp.Header, string(body), resp.Close}
 		}
 	}
 }

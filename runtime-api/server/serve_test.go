@@ -220,7 +220,7 @@ func goroutines() []string {
 	buf := make([]byte, 4<<20)
 	var found []string
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(g, "server.(*API)") || strings.Contains(g, "server.(*lean") || strings.Contains(g, "server.(*LeanDoor)") || strings.Contains(g, "http.(*conn).serve") {
+		if strings.Contains(g, "server.(*API)") || strings.Contains(g, "server.(*leanRuntime)") || strings.Contains(g, "http.(*conn).serve") {
 			found = append(found, g)
 		}
 	}
