@@ -42,14 +42,15 @@ func RequestID(w http.ResponseWriter) string {
 
 // WriteError answers with err as the Lambda API does: status, x-amzn-ErrorType and a JSON body whose message member is
 // spelled as this error type's is. An error that is not a [*lambda.Error] becomes a ServiceException that tells
-// nothing of its cause. Throttled callers are told when to come back.
+// nothing of its cause. Callers who were throttled, or came at a bad
+// time, are told when to come back.
 func WriteError(w http.ResponseWriter, err error) {
 	e := lambda.AsError(err)
 	RequestID(w)
 	h := w.Header()
 	h[headerErrorType] = []string{string(e.Code)}
 	h[headerContentType] = []string{contentTypeJSON}
-	if e.Code == lambda.CodeTooManyRequests {
+	if e.Code == lambda.CodeTooManyRequests || e.RetryAfter > 0 {
 		h[headerRetryAfter] = []string{retryAfter(e.RetryAfter)}
 	}
 	body := errorBody(e)

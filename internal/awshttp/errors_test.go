@@ -58,6 +58,12 @@ func TestWriteError(t *testing.T) {
 			status: 429, code: "TooManyRequestsException", retryAfter: "1",
 			body: `{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`,
 		},
+		"Unavailable": {
+			reason: "a caller that came at a bad time learns when to come back",
+			err:    &lambda.Error{Code: lambda.CodeServiceUnavailable, Message: "Try again.", RetryAfter: time.Second},
+			status: 503, code: "ServiceUnavailableException", retryAfter: "1",
+			body: `{"Type":"Service","Message":"Try again."}`,
+		},
 		"Wrapped": {
 			reason: "the API error inside a chain is what the caller sees",
 			err:    fmt.Errorf("engine: %w", lambda.Errorf(lambda.CodeResourceConflict, "in progress")),

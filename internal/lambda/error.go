@@ -30,6 +30,7 @@ const (
 	CodeResourceConflict                   Code = "ResourceConflictException"
 	CodeResourceNotFound                   Code = "ResourceNotFoundException"
 	CodeService                            Code = "ServiceException"
+	CodeServiceUnavailable                 Code = "ServiceUnavailableException"
 	CodeTooManyRequests                    Code = "TooManyRequestsException"
 	CodeUnknownOperation                   Code = "UnknownOperationException"
 	CodeUnrecognizedClient                 Code = "UnrecognizedClientException"
@@ -69,6 +70,7 @@ func shapes() map[Code]shape {
 		CodeNotImplemented:                     {501, "message", true},
 		CodeInvalidRuntime:                     {502, "Message", true},
 		CodeInvalidZipFile:                     {502, "Message", true},
+		CodeServiceUnavailable:                 {503, "Message", true},
 	}
 }
 
@@ -101,7 +103,8 @@ type Error struct {
 	Message string
 	// Reason says which limit a TooManyRequestsException hit.
 	Reason string
-	// RetryAfter is when a throttled caller may try again; it is sent as Retry-After in whole seconds.
+	// RetryAfter is when a caller who was throttled or came at a bad time may try again; it is sent as Retry-After in whole
+	// seconds.
 	RetryAfter time.Duration
 	// Err is the cause, for the log; callers never see it.
 	Err error

@@ -32,6 +32,9 @@ const (
 	// InitTimeout is how long an on-demand environment may take to initialize before init is retried within the
 	// first invocation.
 	InitTimeout = 10 * time.Second
+	// ProvisionedInitTimeout is how long an environment of provisioned concurrency may take, unless the function's own
+	// timeout is longer.
+	ProvisionedInitTimeout = 130 * time.Second
 )
 
 // LatestVersion is the qualifier of the unpublished, mutable version.

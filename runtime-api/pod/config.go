@@ -45,13 +45,16 @@ type Config struct {
 	// retired when they had nothing to do for Idle (5 min by default).
 	Min, Max int
 	Idle     time.Duration
+	// Provisioned says that the Min environments are provisioned concurrency, which they are told and which gives them
+	// lambda.ProvisionedInitTimeout or Timeout, the longer one, to initialize.
+	Provisioned bool
 	// PerEnvironment is how many invocations one runtime process takes at once; 1 by default.
 	PerEnvironment int
 	// QueueDepth is how many invocations may wait, 100 by default, and QueueTimeout for how long: Timeout plus
 	// InitTimeout by default.
 	QueueDepth   int
 	QueueTimeout time.Duration
-	// InitTimeout is how long an environment may take to initialize, 10 s by default.
+	// InitTimeout is how long an environment on demand may take to initialize, 10 s by default.
 	InitTimeout time.Duration
 	// SnapStart makes the runtime believe in SnapStart, for its hooks to be run.
 	SnapStart bool

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // The variables of an execution environment are those of
@@ -55,7 +58,7 @@ func (c Config) commonEnv(p place) []string {
 		"AWS_LAMBDA_FUNCTION_NAME=" + string(c.Function),
 		"AWS_LAMBDA_FUNCTION_VERSION=" + c.Version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(c.Memory),
-		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initializationType(),
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initializationType(p.index),
 		"AWS_LAMBDA_LOG_GROUP_NAME=" + c.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + p.logStream,
 	}
@@ -92,15 +95,29 @@ func (c Config) withPlaces(env []string) []string {
 	return env
 }
 
-func (c Config) initializationType() string {
+// initializationType is why an environment is initialized, by its index.
+func (c Config) initializationType(index int) string {
 	switch {
 	case c.SnapStart:
 		return "snap-start"
 	case c.PerEnvironment > 1:
 		return "lambda-managed-instances"
+	case c.provisioned(index):
+		return "provisioned-concurrency"
 	default:
 		return "on-demand"
 	}
+}
+
+// provisioned says whether an environment is kept by wish rather than for a call.
+func (c Config) provisioned(index int) bool { return c.Provisioned && index < c.Min }
+
+// initLimit is how long an environment may take to initialize outside an invocation.
+func (c Config) initLimit(index int) time.Duration {
+	if c.provisioned(index) {
+		return max(lambda.ProvisionedInitTimeout, c.Timeout)
+	}
+	return c.InitTimeout
 }
 
 // lookup finds a variable; nil if it is not set. The last setting counts.

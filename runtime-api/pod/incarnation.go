@@ -170,7 +170,7 @@ func (in *incarnation) live(ctx context.Context, external []string) ending {
 
 // initialize starts extensions and runtime and waits until all are ready. It returns nil when they are.
 func (in *incarnation) initialize(ctx context.Context, external []string) *invoke.Failure {
-	limit := in.cfg.InitTimeout
+	limit := in.cfg.initLimit(in.place.index)
 	if in.session.Busy() > 0 {
 		limit = in.cfg.Timeout + time.Second // the invocation's own time runs and ends it first
 	}
@@ -212,7 +212,7 @@ func (in *incarnation) await(ctx context.Context, timer *time.Timer, step <-chan
 			f := invoke.TimedOut(in.cfg.Timeout)
 			return &f
 		case <-timer.C:
-			f := invoke.TimedOut(in.cfg.InitTimeout)
+			f := invoke.TimedOut(in.cfg.initLimit(in.place.index))
 			return &f
 		case <-ctx.Done():
 			f := invoke.Exited("signal: killed", false)

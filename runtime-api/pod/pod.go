@@ -2,7 +2,6 @@ package pod
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -12,8 +11,14 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 )
 
-// ErrShuttingDown is the answer to an invocation that comes after Shutdown has begun. It has not been executed.
-var ErrShuttingDown = errors.New("the pod is shutting down")
+// ErrShuttingDown is the answer to an invocation that comes after Shutdown has begun. It has not been executed, so callers
+// are told with 503 and Retry-After to come again: by then another pod takes it. It is no throttle, which 429 would say,
+// and no fault, which 500 would.
+var ErrShuttingDown error = &lambda.Error{
+	Code:       lambda.CodeServiceUnavailable,
+	Message:    "The function's environments are shutting down. The invocation was not executed. Try again.",
+	RetryAfter: time.Second,
+}
 
 // Pod runs one version of one function. It is a lambda.Invoker.
 type Pod struct {

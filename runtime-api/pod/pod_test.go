@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -300,8 +302,9 @@ func TestShutdownLosesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if _, err := p.Invoke(t.Context(), &lambda.Invocation{}); !errors.Is(err, ErrShuttingDown) {
-		t.Errorf("a pod that is shut down gives %v", err)
+	_, err := p.Invoke(t.Context(), &lambda.Invocation{})
+	if e := lambda.AsError(err); !errors.Is(err, ErrShuttingDown) || e.Code.Status() != http.StatusServiceUnavailable || e.RetryAfter == 0 {
+		t.Errorf("a pod that is shut down gives %v, want a 503 that says when to come again", err)
 	}
 }
 
@@ -375,6 +378,44 @@ func TestEnvironmentVariables(t *testing.T) {
 	}
 	if joined := strings.Join(env, "\n"); strings.Contains(joined, "AWS_LAMBDA_MAX_CONCURRENCY") || strings.Contains(joined, "_LAMBDA_SERVER_PORT") {
 		t.Error("variables that change how clients behave must be absent unless meant")
+	}
+}
+
+// TestProvisioned holds that environments which are kept by wish know it and have long to initialize, and that those which
+// a burst adds to them are on demand.
+func TestProvisioned(t *testing.T) {
+	c := Config{Min: 2, Provisioned: true, Timeout: time.Second}.withDefaults()
+	long := Config{Min: 1, Provisioned: true, Timeout: 200 * time.Second}.withDefaults()
+	cases := map[string]struct {
+		reason string
+		config Config
+		index  int
+		want   string
+		limit  time.Duration
+	}{
+		"Kept":     {"one of those that are kept", c, 1, "provisioned-concurrency", 130 * time.Second},
+		"Added":    {"one that a burst added", c, 2, "on-demand", 10 * time.Second},
+		"LongTime": {"the function's own time, where that is longer", long, 0, "provisioned-concurrency", 200 * time.Second},
+		"Pod":      {"a container's environments are kept, too, and nobody provisioned them", Config{Min: 1}.withDefaults(), 0, "on-demand", 10 * time.Second},
+	}
+	for name, tc := range cases {
+		if got, limit := tc.config.initializationType(tc.index), tc.config.initLimit(tc.index); got != tc.want || limit != tc.limit {
+			t.Errorf("%s: %s: got %s with %v, want %s with %v", name, tc.reason, got, limit, tc.want, tc.limit)
+		}
+	}
+	p, out := start(t, func(c *Config) {
+		c.Min, c.Max, c.Provisioned, c.InitTimeout, c.LogFormat = 1, 2, true, time.Nanosecond, "JSON"
+	})
+	<-p.Ready() // InitTimeout does not count for it
+	var env []string
+	if err := json.Unmarshal(call(t, p, `{"do":"env"}`).Payload, &env); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(env, "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency") {
+		t.Errorf("the function is not told: %q", env)
+	}
+	if !strings.Contains(out.String(), `"initializationType":"provisioned-concurrency"`) {
+		t.Errorf("the log is not told:\n%s", out)
 	}
 }
 

@@ -15,17 +15,18 @@ import (
 
 // story tells what happens in one incarnation: to the function's log and to extensions that subscribed.
 type story struct {
-	cfg     Config
-	bus     *telemetry.Bus
-	log     *telemetry.Logger
-	runtime atomic.Pointer[process.Process]
-	first   sync.Once // the first invocation ends the time for subscriptions
+	cfg      Config
+	initType string
+	bus      *telemetry.Bus
+	log      *telemetry.Logger
+	runtime  atomic.Pointer[process.Process]
+	first    sync.Once // the first invocation ends the time for subscriptions
 
 	coldStart atomic.Int64 // nanoseconds of an init that no invocation has reported yet
 }
 
 func newStory(in *incarnation) *story {
-	s := &story{cfg: in.cfg, bus: telemetry.NewBus(in.cfg.PerEnvironment > 1)}
+	s := &story{cfg: in.cfg, initType: in.cfg.initializationType(in.place.index), bus: telemetry.NewBus(in.cfg.PerEnvironment > 1)}
 	application, err := telemetry.ParseLevel(in.cfg.ApplicationLogLevel)
 	if err != nil {
 		in.cfg.Logger.Warn("unknown application log level", "error", err)
@@ -68,7 +69,7 @@ func phase(withinInvocation bool) string {
 
 func (s *story) initStart(within bool) {
 	s.log.Emit(telemetry.InitStart{
-		InitializationType: s.cfg.initializationType(),
+		InitializationType: s.initType,
 		Phase:              phase(within),
 		RuntimeVersion:     s.cfg.Runtime,
 		FunctionName:       string(s.cfg.Function),
@@ -87,13 +88,13 @@ func (s *story) initDone(within bool, took time.Duration, f *invoke.Failure) {
 		s.coldStart.Store(int64(took))
 	}
 	s.log.Emit(telemetry.InitRuntimeDone{
-		InitializationType: s.cfg.initializationType(),
+		InitializationType: s.initType,
 		Phase:              phase(within),
 		Status:             status,
 		ErrorType:          errorType,
 	})
 	s.log.Emit(telemetry.InitReport{
-		InitializationType: s.cfg.initializationType(),
+		InitializationType: s.initType,
 		Phase:              phase(within),
 		Status:             status,
 		ErrorType:          errorType,
