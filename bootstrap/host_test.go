@@ -294,9 +294,33 @@ func TestInterpretersAskOnce(t *testing.T) {
 		if _, err := interpreters.Find(node); err != nil {
 			t.Fatal(err)
 		}
+		if version, err := interpreters.Version(node); version != "20.0.0" || err != nil {
+			t.Fatalf("Version = %q, %v", version, err)
+		}
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times for the version, want once: it takes as long as a cold start", asked)
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, tc := range []struct {
+		id, version string
+		want        bool
+	}{
+		{"nodejs20.x", "20.20.2", true}, {"nodejs22.x", "20.20.2", false}, {"nodejs22.x", "220.1.0", false},
+		{"python3.11", "3.11.7", true}, {"python3.1", "3.11.7", false}, {"ruby3.3", "3.3", true}, {"provided.al2023", "1", true},
+	} {
+		r := bootstrap.Runtime{ID: tc.id}
+		if known, ok := bootstrap.Lookup(tc.id); ok {
+			r = known
+		}
+		if tc.id == "python3.1" {
+			r.Version = "3.1"
+		}
+		if got := r.Matches(tc.version); got != tc.want {
+			t.Errorf("%s matches %s: %v, want %v", tc.id, tc.version, got, tc.want)
+		}
 	}
 }
 

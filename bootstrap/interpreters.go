@@ -22,8 +22,11 @@ type Interpreters struct {
 	Run func(path string, args ...string) (string, error)
 
 	mu    sync.Mutex
-	found map[string]string // by runtime id
+	found map[string]interpreter // by runtime id
 }
+
+// interpreter is a program that was found.
+type interpreter struct{ path, version string }
 
 // language is what our client of a family needs.
 type language struct {
@@ -41,42 +44,59 @@ var versionForm = regexp.MustCompile(`\d+(\.\d+)+`)
 // Find gives the path of an interpreter for r: the exact version if it is installed, else any that our client runs on.
 // The error names what to install.
 func (i *Interpreters) Find(r Runtime) (string, error) {
+	found, err := i.find(r)
+	return found.path, err
+}
+
+// Version gives the version of the interpreter that Find finds, such as "3.11.7"; see [Runtime.Matches].
+func (i *Interpreters) Version(r Runtime) (string, error) {
+	found, err := i.find(r)
+	return found.version, err
+}
+
+func (i *Interpreters) find(r Runtime) (interpreter, error) {
 	need, ok := languageOf(r)
 	if !ok {
-		return "", fmt.Errorf("runtime %q has no interpreter", r.ID)
+		return interpreter{}, fmt.Errorf("runtime %q has no interpreter", r.ID)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if path, ok := i.found[r.ID]; ok {
-		return path, nil
+	if known, ok := i.found[r.ID]; ok {
+		return known, nil
 	}
-	path, err := i.search(need)
+	found, err := i.search(need)
 	if err != nil {
-		return "", fmt.Errorf("runtime %q needs %s %s or later: %w; install it, on Debian with %q",
+		return found, fmt.Errorf("runtime %q needs %s %s or later: %w; install it, on Debian with %q",
 			r.ID, need.names[len(need.names)-1], need.minimum, err, need.install)
 	}
 	if i.found == nil {
-		i.found = make(map[string]string)
+		i.found = make(map[string]interpreter)
 	}
-	i.found[r.ID] = path
-	return path, nil
+	i.found[r.ID] = found
+	return found, nil
 }
 
-func (i *Interpreters) search(need language) (string, error) {
+// Matches reports whether a version of the language, such as "3.11.7", is the one that the runtime's id names. Where the
+// id names none, every version does.
+func (r Runtime) Matches(version string) bool {
+	return r.Version == "" || strings.HasPrefix(version+".", r.Version+".")
+}
+
+func (i *Interpreters) search(need language) (interpreter, error) {
 	var faults []error
 	for _, name := range need.names {
-		path, err := i.probe(name, need)
+		found, err := i.probe(name, need)
 		if err == nil {
-			return path, nil
+			return found, nil
 		}
 		faults = append(faults, err)
 	}
 	// The last name is the general one; why an exact version is missing interests nobody.
-	return "", faults[len(faults)-1]
+	return interpreter{}, faults[len(faults)-1]
 }
 
 // probe asks a program for its version. Being on PATH is not enough: version managers put there what they cannot run.
-func (i *Interpreters) probe(name string, need language) (string, error) {
+func (i *Interpreters) probe(name string, need language) (interpreter, error) {
 	lookPath, run := i.LookPath, i.Run
 	if lookPath == nil {
 		lookPath = exec.LookPath
@@ -86,24 +106,24 @@ func (i *Interpreters) probe(name string, need language) (string, error) {
 	}
 	path, err := lookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("%q is not on PATH: %w", name, err)
+		return interpreter{}, fmt.Errorf("%q is not on PATH: %w", name, err)
 	}
 	out, err := run(path, need.ask...)
 	if err != nil {
-		return "", fmt.Errorf("%q does not run: %w", path, err)
+		return interpreter{}, fmt.Errorf("%q does not run: %w", path, err)
 	}
 	first, second, _ := strings.Cut(out, "\n")
 	version := versionForm.FindString(first)
 	if version == "" {
-		return "", fmt.Errorf("%q does not say its version", path)
+		return interpreter{}, fmt.Errorf("%q does not say its version", path)
 	}
 	if olderThan(version, need.minimum) {
-		return "", fmt.Errorf("%q is version %s", path, version)
+		return interpreter{}, fmt.Errorf("%q is version %s", path, version)
 	}
 	if itself := strings.TrimSpace(second); filepath.IsAbs(itself) {
-		return itself, nil
+		return interpreter{itself, version}, nil
 	}
-	return path, nil
+	return interpreter{path, version}, nil
 }
 
 func languageOf(r Runtime) (language, bool) {

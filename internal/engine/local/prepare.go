@@ -28,10 +28,6 @@ const (
 	runtimeRoot = "/var/runtime"
 )
 
-// warmInit is how long an environment that is kept warm may take to initialize, unless the function's timeout is longer
-// (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib).
-const warmInit = 130 * time.Second
-
 // wish is what is to become a unit: one version of a function.
 type wish struct {
 	spec       *v1alpha1.FunctionSpec
@@ -49,6 +45,8 @@ type draft struct {
 	optRoot string // optDir, or a folder that does not exist
 	env     []string
 	command []string
+
+	deviations []string // sentences about what is not as the spec asks
 }
 
 // prepare makes a unit step by step. Errors are [v1alpha1.Failure] values if the object is their cause.
@@ -60,6 +58,7 @@ func (e *Engine) prepare(w wish) (*unit, error) {
 			return nil, err
 		}
 	}
+	d.deviations = append(d.deviations, unmet(d.spec)...)
 	return e.makeUnit(d), nil
 }
 
@@ -204,10 +203,20 @@ func (e *Engine) resolveRuntime(d *draft) error {
 		return runtimeFailure(rt, err)
 	}
 	d.command = command
+	d.deviations = e.deviations(rt)
 	for _, v := range env {
 		d.env = setVariable(d.env, v)
 	}
 	return nil
+}
+
+// deviations says how this machine differs from what a runtime's id promises.
+func (e *Engine) deviations(rt bootstrap.Runtime) []string {
+	version, err := e.interpreters.Version(rt)
+	if err != nil || rt.Matches(version) {
+		return nil // without an interpreter there is none to differ
+	}
+	return []string{fmt.Sprintf("Runtime %s runs on version %s of the language, because %s is not installed on this machine.", rt.ID, version, rt.Version)}
 }
 
 func needsProgram(rt bootstrap.Runtime) bool {
@@ -238,6 +247,7 @@ func (e *Engine) makeUnit(d *draft) *unit {
 		Dir:            d.codeDir,
 		Env:            d.env,
 		Min:            d.warm,
+		Provisioned:    d.warm > 0,
 		Max:            max(e.most(s), d.warm),
 		Idle:           e.cfg.IdleTimeout,
 		PerEnvironment: int(s.Concurrency.PerEnvironment),
@@ -249,9 +259,6 @@ func (e *Engine) makeUnit(d *draft) *unit {
 		SystemLogLevel:      s.Logging.SystemLogLevel,
 	}
 	folders := []string{d.codeDir}
-	if d.warm > 0 {
-		cfg.InitTimeout = max(warmInit, cfg.Timeout)
-	}
 	if d.optDir != "" {
 		cfg.Extensions = filepath.Join(d.optDir, "extensions")
 		folders = append(folders, d.optDir)
@@ -259,7 +266,7 @@ func (e *Engine) makeUnit(d *draft) *unit {
 	if e.cfg.Sandbox {
 		confine(&cfg, d, e.clients)
 	}
-	return &unit{generation: d.generation, pod: cfg, code: d.code.SHA256, size: d.code.Size, folders: folders}
+	return &unit{generation: d.generation, pod: cfg, code: d.code.SHA256, size: d.code.Size, folders: folders, deviations: d.deviations}
 }
 
 // most is how many environments a function may have: no more than its reserved concurrency can use.

@@ -220,6 +220,22 @@ func TestRefusedByTheHost(t *testing.T) {
 	}
 }
 
+// TestOtherVersionOfTheLanguage gives the engine a machine on which Node.js is older than the runtime's.
+func TestOtherVersionOfTheLanguage(t *testing.T) {
+	e := opened(t, Config{}, &theater{})
+	e.interpreters.LookPath = func(name string) (string, error) { return "/bin/" + name, nil }
+	e.interpreters.Run = func(string, ...string) (string, error) { return "20.19.5", nil }
+	for runtime, want := range map[string]string{"nodejs20.x": "", "nodejs22.x": "Runtime nodejs22.x runs on version 20.19.5"} {
+		name := strings.TrimSuffix(runtime, ".x")
+		fn := deployed(t, e, name, func(s *v1alpha1.FunctionSpec) { s.Runtime, s.Handler = runtime, "index.handler" })
+		reason, message := condition(t, fn)
+		exact := meta.IsStatusConditionTrue(fn.Status.Conditions, v1alpha1.ConditionExact)
+		if reason != v1alpha1.ReasonReady || !strings.HasPrefix(message, want) || exact != (want == "" && message == "") {
+			t.Errorf("%s: %s %q, exact %v", runtime, reason, message, exact)
+		}
+	}
+}
+
 func layerARN(name string, version int) string {
 	return "arn:aws:lambda:us-east-1:000000000000:layer:" + name + ":" + string(rune('0'+version))
 }

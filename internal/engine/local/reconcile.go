@@ -186,7 +186,7 @@ func (e *Engine) markReady(d deployable, u *unit) error {
 	err := e.store.UpdateStatus(d.object, func() {
 		d.status.CodeSHA256, d.status.CodeSize = base64Digest(u.code), u.size
 		d.status.URL = d.url
-		d.status.MarkReady(generation)
+		d.status.MarkReady(generation, u.deviations...)
 	})
 	d.slot.note(v1alpha1.StateActive)
 	d.slot.settle()

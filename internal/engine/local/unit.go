@@ -19,6 +19,7 @@ type unit struct {
 	code       string     // digest of the archive, in hex
 	size       int64      // of the archive
 	folders    []string   // in the data directory, not to be swept
+	deviations []string   // from the spec, as sentences
 }
 
 // runsLike reports whether o may run in u's place without anybody noticing.
