@@ -248,7 +248,10 @@ func (s *Session) takeSingle(ctx context.Context, alive func() bool) (*Task, err
 		if s.begin(t) {
 			return t, nil
 		}
-		s.queue.Return(t) // for the others, if this session has ended
+		s.queue.Return(t) // for the others
+		if again := s.holds(); again != nil {
+			return again, nil
+		}
 	}
 }
 
@@ -292,11 +295,12 @@ func (s *Session) idleUntilGone(ctx context.Context, alive func() bool) error {
 	return ErrClosed
 }
 
-// begin hands t over: its time starts now. It reports false if t's caller has left in the meantime or the session has
-// ended.
+// begin hands t over: its time starts now. It reports false if t's caller has left in the meantime, the session has ended,
+// or another poller of a single session was first.
 func (s *Session) begin(t *Task) bool {
 	s.mu.Lock()
-	if s.over() || !t.start(time.Now(), s.opts.Timeout) {
+	busy := !s.multi() && len(s.current) > 0
+	if busy || s.over() || !t.start(time.Now(), s.opts.Timeout) {
 		s.mu.Unlock()
 		return false
 	}
@@ -372,6 +376,13 @@ func (s *Session) settle() {
 		s.last.timer.Stop()
 	}
 	s.last = nil
+}
+
+// holds is the one task that a single session holds, or nil.
+func (s *Session) holds() *Task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.only()
 }
 
 // only is the one task of a single session, or nil; the caller holds the lock.

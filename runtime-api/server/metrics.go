@@ -1,11 +1,13 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 )
 
 // Outcomes of invocations, the values of the label outcome.
@@ -13,7 +15,7 @@ const (
 	outcomeSuccess  = "success"
 	outcomeFunction = "function_error" // the handler reported an error
 	outcomeTimeout  = "timeout"
-	outcomeCrash    = "crash" // the process ended, was killed or ran out of memory
+	outcomeCrash    = "crash" // a process could not start, ended, was killed, ran out of memory or broke off its answer
 	outcomeTooLarge = "response_too_large"
 )
 
@@ -67,20 +69,22 @@ func NewMetrics(reg prometheus.Registerer, function, version string) *Metrics {
 
 // Ended counts an invocation.
 func (m *Metrics) Ended(r *lambda.Result, waited time.Duration) {
-	m.invocations.WithLabelValues(outcomeOf(r)).Inc()
+	m.invocations.WithLabelValues(outcomeOf(r.FunctionError != "", r.ErrorType)).Inc()
 	m.duration.Observe(r.Duration.Seconds())
 	m.queueDuration.Observe(waited.Seconds())
 }
 
-func outcomeOf(r *lambda.Result) string {
+// outcomeOf bounds the label's values: runtimes may report any text as an error type.
+func outcomeOf(failed bool, errorType string) string {
 	switch {
-	case r.FunctionError == "":
+	case !failed:
 		return outcomeSuccess
-	case r.ErrorType == "Sandbox.Timedout":
+	case errorType == invoke.TypeTimeout:
 		return outcomeTimeout
-	case r.ErrorType == "Function.ResponseSizeTooLarge":
+	case errorType == invoke.TypeTooLarge:
 		return outcomeTooLarge
-	case r.ErrorType == "Runtime.ExitError", r.ErrorType == "Runtime.OutOfMemory", r.ErrorType == "Extension.Crash":
+	case errorType == invoke.TypeExit, errorType == invoke.TypeOutOfMemory, errorType == invoke.TypeInvalidEntrypoint,
+		errorType == invoke.TypeTruncatedResponse, strings.HasPrefix(errorType, "Extension."):
 		return outcomeCrash
 	default:
 		return outcomeFunction
@@ -92,24 +96,10 @@ func (m *Metrics) Refused(reason string) { m.throttles.WithLabelValues(reason).I
 
 // Initialized counts an init.
 func (m *Metrics) Initialized(took time.Duration, errorType string) {
-	outcome := initOutcomeOf(errorType)
+	outcome := outcomeOf(errorType != "", errorType)
 	m.inits.WithLabelValues(outcome).Inc()
 	if outcome == outcomeSuccess {
 		m.initSeconds.Observe(took.Seconds())
-	}
-}
-
-// initOutcomeOf bounds the label's values: runtimes may report any text as an error type.
-func initOutcomeOf(errorType string) string {
-	switch errorType {
-	case "":
-		return outcomeSuccess
-	case "Sandbox.Timedout":
-		return outcomeTimeout
-	case "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint":
-		return outcomeCrash
-	default:
-		return outcomeFunction
 	}
 }
 
