@@ -239,7 +239,8 @@ func (s *Session) takeSingle(ctx context.Context, alive func() bool) (*Task, err
 	s.mu.Unlock()
 	for {
 		t, err := s.queue.Take(own, s.ended, alive)
-		if errors.Is(err, ErrClosed) || (own.Err() != nil && ctx.Err() == nil) {
+		overtaken := own.Err() != nil && ctx.Err() == nil
+		if errors.Is(err, ErrClosed) || err != nil && overtaken {
 			return nil, s.idleUntilGone(ctx, alive)
 		}
 		if err != nil {
