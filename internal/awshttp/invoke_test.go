@@ -144,7 +144,7 @@ func TestInvoke(t *testing.T) {
 			if seen.ID == "" || !strings.HasPrefix(seen.Trace, "Root=1-") {
 				t.Errorf("the invocation has no id (%q) or no trace (%q)", seen.ID, seen.Trace)
 			}
-			tc.seen.ID, tc.seen.Trace = seen.ID, seen.Trace
+			tc.seen.ID, tc.seen.Trace, tc.seen.TraceStarted = seen.ID, seen.Trace, true
 			if d := cmp.Diff(tc.seen, *seen); d != "" {
 				t.Errorf("%s: invocation\n-want +got:\n%s", tc.reason, d)
 			}

@@ -71,6 +71,7 @@ func invocation(w http.ResponseWriter, r *http.Request, fn lambda.Reference) (*l
 	w.Header()[event.TraceHeader] = []string{trace}
 	return &lambda.Invocation{
 		ID: RequestID(w), Function: fn, ClientContext: client, TenantID: tenant, LogTail: tail, Trace: trace,
+		TraceStarted: !event.HasTrace(r.Header),
 	}, nil
 }
 

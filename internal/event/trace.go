@@ -131,6 +131,9 @@ func TraceOf(h http.Header, now time.Time, random io.Reader) string {
 	return t.String()
 }
 
+// HasTrace reports whether a request's headers name a trace, well-formed or not.
+func HasTrace(h http.Header) bool { return len(h[TraceHeader])+len(h[TraceparentHeader]) > 0 }
+
 func traceIn(h http.Header) (Trace, bool) {
 	if v := h[TraceHeader]; len(v) > 0 {
 		if t, ok := ParseTrace(v[0]); ok {

@@ -104,6 +104,16 @@ func TestTraceOf(t *testing.T) {
 	}
 }
 
+func TestHasTrace(t *testing.T) {
+	for header, want := range map[string]bool{"X-Amzn-Trace-Id": true, "traceparent": true, "X-Trace": false} {
+		h := http.Header{}
+		h.Set(header, "not even well-formed")
+		if got := event.HasTrace(h); got != want {
+			t.Errorf("HasTrace with %s is %v, want %v", header, got, want)
+		}
+	}
+}
+
 func TestTraceparentRoundTrip(t *testing.T) {
 	trace, _ := event.ParseTraceparent(traceparent)
 	if got := trace.Traceparent(); got != traceparent {

@@ -22,6 +22,9 @@ type Invocation struct {
 	TenantID string
 	// Trace is the X-Ray trace header (Root=…;Parent=…;Sampled=…), or empty.
 	Trace string
+	// TraceStarted says that the caller brought no trace and whoever took the request in began Trace, unsampled. Functions
+	// with active tracing then have it sampled.
+	TraceStarted bool
 	// CloudEvent is the JSON of the CloudEvents attributes the event came with, or empty.
 	CloudEvent string
 	// LogTail asks for the last 4 KiB of this invocation's log in the Result.

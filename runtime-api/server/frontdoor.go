@@ -153,7 +153,7 @@ func (d *FrontDoor) request(w http.ResponseWriter, r *http.Request) {
 func (d *FrontDoor) invocation(w http.ResponseWriter, r *http.Request) *lambda.Invocation {
 	trace := event.TraceOf(r.Header, d.cfg.Now(), rand.Reader)
 	w.Header()[event.TraceHeader] = []string{trace}
-	return &lambda.Invocation{ID: awshttp.RequestID(w), Function: d.cfg.Function, Trace: trace}
+	return &lambda.Invocation{ID: awshttp.RequestID(w), Function: d.cfg.Function, Trace: trace, TraceStarted: !event.HasTrace(r.Header)}
 }
 
 // answer sends what a function's answer means to the caller, or to the sink if there is one.

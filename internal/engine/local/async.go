@@ -34,6 +34,7 @@ type pending struct {
 	CognitoIdentity string            `json:"cognitoIdentity,omitempty"`
 	TenantID        string            `json:"tenantId,omitempty"`
 	Trace           string            `json:"trace,omitempty"`
+	TraceStarted    bool              `json:"traceStarted,omitempty"`
 	CloudEvent      string            `json:"cloudEvent,omitempty"`
 	URL             string            `json:"url,omitempty"`
 	Headers         map[string]string `json:"headers,omitempty"`
@@ -75,7 +76,7 @@ func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 func pendingOf(in *lambda.Invocation, now time.Time) pending {
 	return pending{
 		ID: or(in.ID, uuid.NewString()), Function: in.Function, ClientContext: in.ClientContext,
-		CognitoIdentity: in.CognitoIdentity, TenantID: in.TenantID, Trace: in.Trace, CloudEvent: in.CloudEvent,
+		CognitoIdentity: in.CognitoIdentity, TenantID: in.TenantID, Trace: in.Trace, TraceStarted: in.TraceStarted, CloudEvent: in.CloudEvent,
 		Accepted: now, body: in.Payload,
 	}
 }
@@ -83,7 +84,7 @@ func pendingOf(in *lambda.Invocation, now time.Time) pending {
 func (p *pending) invocation() *lambda.Invocation {
 	return &lambda.Invocation{
 		ID: p.ID, Function: p.Function, Payload: p.body, ClientContext: p.ClientContext,
-		CognitoIdentity: p.CognitoIdentity, TenantID: p.TenantID, Trace: p.Trace, CloudEvent: p.CloudEvent,
+		CognitoIdentity: p.CognitoIdentity, TenantID: p.TenantID, Trace: p.Trace, TraceStarted: p.TraceStarted, CloudEvent: p.CloudEvent,
 	}
 }
 
@@ -139,7 +140,7 @@ func (e *Engine) process(ctx context.Context, it queue.Item) queue.Outcome {
 		e.log.Warn("an event is given up because its function was deleted", "function", p.Function.Name, "requestId", p.ID)
 		return queue.Outcome{}
 	}
-	return e.outcome(p, judge(p, e.policyOf(r), result, err, time.Now()))
+	return e.outcome(p, judge(p, e.policyOf(r, p.Function, result), result, err, time.Now()))
 }
 
 // outcome carries out a verdict.

@@ -38,7 +38,7 @@ func (e *Engine) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Res
 		return nil, lambda.Throttled(lambda.ReasonConcurrency, retryAfter)
 	}
 	defer e.running.Add(-1)
-	return e.run(ctx, r, complete(in, r))
+	return e.run(ctx, r, in)
 }
 
 func tooLarge(limit int) error {
@@ -52,6 +52,7 @@ func (e *Engine) run(ctx context.Context, r *route, in *lambda.Invocation) (*lam
 	if err != nil {
 		return nil, e.notFound(in.Function)
 	}
+	in = complete(in, r.specOf(label))
 	for {
 		result, err := s.invoke(ctx, in)
 		if errors.Is(err, pod.ErrShuttingDown) || errors.Is(err, errNoVersion) {
@@ -91,13 +92,12 @@ func (e *Engine) notFound(ref lambda.Reference) error {
 	return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", ref.ARN(e.cfg.Identity))
 }
 
-// complete fills in what the caller left to us: an id, and a trace if the function wants one in any case.
-func complete(in *lambda.Invocation, r *route) *lambda.Invocation {
+// complete fills in what the caller left to us: an id, and a trace if the function wants one in any
+// case.
+func complete(in *lambda.Invocation, spec *v1alpha1.FunctionSpec) *lambda.Invocation {
 	trace := in.Trace
-	if trace == "" && r.traces() {
-		t := event.NewTrace(time.Now(), rand.Reader)
-		t.Sampled = true
-		trace = t.String()
+	if traces(spec) && (trace == "" || in.TraceStarted) {
+		trace = sampled(trace)
 	}
 	if in.ID != "" && trace == in.Trace {
 		return in
@@ -108,9 +108,17 @@ func complete(in *lambda.Invocation, r *route) *lambda.Invocation {
 	return &full
 }
 
+// sampled is a trace that is recorded: the one given, or a new one.
+func sampled(trace string) string {
+	t, ok := event.ParseTrace(trace)
+	if !ok {
+		t = event.NewTrace(time.Now(), rand.Reader)
+	}
+	t.Sampled = true
+	return t.String()
+}
+
 // traces reports whether a trace is to be started where there is none.
-func (r *route) traces() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.function != nil && r.function.Spec.Tracing != nil && r.function.Spec.Tracing.Mode == v1alpha1.TracingModeActive
+func traces(spec *v1alpha1.FunctionSpec) bool {
+	return spec != nil && spec.Tracing != nil && spec.Tracing.Mode == v1alpha1.TracingModeActive
 }

@@ -379,8 +379,11 @@ func TestTraces(t *testing.T) {
 	}})
 	deployed(t, e, "active", func(s *v1alpha1.FunctionSpec) { s.Tracing = &v1alpha1.Tracing{Mode: v1alpha1.TracingModeActive} })
 	deployed(t, e, "passive")
-	given := call(t, "active", "1")
-	given.Trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
+	const root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+	given, begun, passed := call(t, "active", "1"), call(t, "active", "1"), call(t, "passive", "1")
+	given.Trace = root + ";Sampled=0"
+	begun.Trace, begun.TraceStarted = root+";Sampled=0", true
+	passed.Trace, passed.TraceStarted = root+";Sampled=0", true
 	for name, tc := range map[string]struct {
 		in   *lambda.Invocation
 		want func(string) bool
@@ -388,6 +391,8 @@ func TestTraces(t *testing.T) {
 		"Active":  {call(t, "active", "1"), func(s string) bool { return strings.HasSuffix(s, ";Sampled=1") }},
 		"Passive": {call(t, "passive", "1"), func(s string) bool { return s == "" }},
 		"Given":   {given, func(s string) bool { return s == given.Trace }},
+		"Begun":   {begun, func(s string) bool { return s == root+";Sampled=1" }},
+		"Passed":  {passed, func(s string) bool { return s == passed.Trace }},
 	} {
 		if _, err := e.Invoke(t.Context(), tc.in); err != nil || !tc.want(seen) {
 			t.Errorf("%s: the function sees the trace %q, %v", name, seen, err)

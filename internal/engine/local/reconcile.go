@@ -239,15 +239,25 @@ func (e *Engine) reconcileURL(name string) error {
 	if err := e.store.Get(name, u); err != nil {
 		return err
 	}
-	missing := e.missingAlias(u)
+	fault := e.urlFault(u)
 	generation := u.Generation
-	return errors.Join(missing, e.store.UpdateStatus(u, func() {
-		if missing != nil {
-			u.Status.MarkFailed(generation, missing)
+	return errors.Join(fault, e.store.UpdateStatus(u, func() {
+		if fault != nil {
+			u.Status.MarkFailed(generation, fault)
 			return
 		}
 		u.Status.MarkReady(generation, e.cfg.FunctionURL(u))
 	}))
+}
+
+// urlFault says why a URL cannot be served as it should: nobody here can tell whose signature is good, so a URL for
+// signed requests would be open to all or, as it is, to none.
+func (e *Engine) urlFault(u *v1alpha1.FunctionURLConfig) error {
+	if u.Spec.AuthType == v1alpha1.AuthTypeIAM {
+		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "authType AWS_IAM: signatures cannot be verified on one machine, "+
+			"so the URL refuses every request; use NONE, and a proxy that checks who calls")
+	}
+	return e.missingAlias(u)
 }
 
 func (e *Engine) missingAlias(u *v1alpha1.FunctionURLConfig) error {

@@ -34,21 +34,28 @@ type policy struct {
 	identity   lambda.Identity
 }
 
-// policyOf reads a function's policy. One that is being deleted has no destinations any more.
-func (e *Engine) policyOf(r *route) policy {
-	spec := r.spec()
+// policyOf reads what holds for an event. Retries and destinations are the function's; where dead letters go was published
+// with the version that ran, or would have. A function that is being deleted has no destinations any more.
+func (e *Engine) policyOf(r *route, ref lambda.Reference, result *lambda.Result) policy {
+	spec := r.specOf(lambda.LatestVersion)
 	if spec == nil {
 		spec = new(v1alpha1.FunctionSpec)
 	}
 	p := policy{
-		retries:    int(spec.Async.RetryAttempts()),
-		age:        spec.Async.EventAge(),
-		delay:      e.cfg.RetryDelay,
-		deadLetter: destination(spec.DeadLetter),
-		identity:   e.cfg.Identity,
+		retries:  int(spec.Async.RetryAttempts()),
+		age:      spec.Async.EventAge(),
+		delay:    e.cfg.RetryDelay,
+		identity: e.cfg.Identity,
 	}
 	if spec.Async != nil {
 		p.onSuccess, p.onFailure = destination(spec.Async.OnSuccess), destination(spec.Async.OnFailure)
+	}
+	label, _, err := r.follow(ref.Qualifier, e.draw)
+	if result != nil {
+		label, err = result.ExecutedVersion, nil
+	}
+	if ran := r.specOf(label); ran != nil && err == nil {
+		p.deadLetter = destination(ran.DeadLetter)
 	}
 	return p
 }

@@ -21,9 +21,10 @@ type route struct {
 	running atomic.Int64 // invocations of all versions
 
 	mu       sync.RWMutex
-	function *v1alpha1.Function         // nil once deleted
-	aliases  map[string]*v1alpha1.Alias // by name
-	slots    map[string]*slot           // by version: $LATEST or a number
+	function *v1alpha1.Function                // nil once deleted
+	versions map[string]*v1alpha1.FunctionSpec // by number: what was published
+	aliases  map[string]*v1alpha1.Alias        // by name
+	slots    map[string]*slot                  // by version: $LATEST or a number
 }
 
 // openRoutes reads all functions at the start.
@@ -118,6 +119,7 @@ func (e *Engine) replace(r *route, function *v1alpha1.Function, versions []v1alp
 	for i := range aliases {
 		r.aliases[aliases[i].Spec.Name] = &aliases[i]
 	}
+	r.versions = make(map[string]*v1alpha1.FunctionSpec, len(versions))
 	wanted := make(map[string]bool, len(versions)+1)
 	if function != nil {
 		e.fit(r, lambda.LatestVersion, workKey{kindFunction, function.Name}, function.UID, &function.Status, provisioned(&function.Spec))
@@ -128,6 +130,7 @@ func (e *Engine) replace(r *route, function *v1alpha1.Function, versions []v1alp
 		label := strconv.FormatInt(v.Spec.Version, 10)
 		e.fit(r, label, workKey{kindVersion, v.Name}, v.UID, &v.Status, r.provisioned(label, v.Spec.ProvisionedConcurrency))
 		wanted[label] = true
+		r.versions[label] = &v.Spec.Function
 	}
 	for label, s := range r.slots {
 		if !wanted[label] {
@@ -228,14 +231,17 @@ func (r *route) reserved() (limit int64, ok bool) {
 	return int64(*r.function.Spec.Concurrency.Reserved), true
 }
 
-// spec is a copy of the function's spec as it is now; nil once it is deleted.
-func (r *route) spec() *v1alpha1.FunctionSpec {
+// specOf is what holds for calls of a version; nil if there is none. It must not be changed.
+func (r *route) specOf(label string) *v1alpha1.FunctionSpec {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.function == nil {
 		return nil
 	}
-	return r.function.Spec.DeepCopy()
+	if label == lambda.LatestVersion {
+		return &r.function.Spec
+	}
+	return r.versions[label]
 }
 
 // aliasObjects are the names of the alias objects.

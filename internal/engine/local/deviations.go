@@ -1,0 +1,27 @@
+package local
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+)
+
+// defaultStorage is the size of /tmp, in MB, that a function has without asking.
+const defaultStorage = 512
+
+// unmet says what a function asks for that has no effect, or another one, on one machine, and need not keep it from
+// running. What it did not ask for is not told: every machine without such a limit would tell it of every function.
+func unmet(s *v1alpha1.FunctionSpec) []string {
+	var told []string
+	if native := architecture(); !slices.Contains(s.Architectures, native) {
+		told = append(told, fmt.Sprintf("The function is for %s and runs on %s: compiled modules in its code or layers will not load.", s.Architectures[0], native))
+	}
+	if e := s.EphemeralStorage; e != nil && e.Size != defaultStorage {
+		told = append(told, fmt.Sprintf("The size of /tmp, %d MB, is not enforced: it is as large as the disk of the data directory.", e.Size))
+	}
+	if c := s.Concurrency; c != nil && c.EnvironmentsPerPod > 1 {
+		told = append(told, "concurrency.environmentsPerPod has no effect on one machine: all environments of a function share one pod.")
+	}
+	return told
+}
