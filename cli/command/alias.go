@@ -24,10 +24,10 @@ type aliasOptions struct {
 }
 
 func newAliasCommand(app *App) *cobra.Command {
-	verb := func(use, short string, least, most int, run func(o *aliasOptions, ctx context.Context) error) *cobra.Command {
+	verb := func(use, example, short string, least, most int, run func(o *aliasOptions, ctx context.Context) error) *cobra.Command {
 		o := &aliasOptions{app: app}
 		c := &cobra.Command{
-			Use: use, Short: short, Args: between(least, most), ValidArgsFunction: app.completeFunctions,
+			Use: use, Short: short, Args: between(least, most), ValidArgsFunction: app.completeReleases, Example: "  lambkin alias " + example,
 			RunE: func(cmd *cobra.Command, args []string) error {
 				args = append(args, "", "")
 				o.function, o.alias, o.version = args[0], args[1], args[2]
@@ -40,10 +40,10 @@ func newAliasCommand(app *App) *cobra.Command {
 		return c
 	}
 	return only(&cobra.Command{Use: "alias", Short: "Create, move, list and delete aliases"},
-		verb("create NAME ALIAS VERSION", "Create an alias", 3, 3, (*aliasOptions).create),
-		verb("update NAME ALIAS VERSION", "Point an alias to a version, alone", 3, 3, (*aliasOptions).update),
-		verb("delete NAME ALIAS", "Delete an alias", 2, 2, (*aliasOptions).remove),
-		verb("list NAME", "List a function's aliases", 1, 1, func(o *aliasOptions, ctx context.Context) error {
+		verb("create NAME ALIAS VERSION", "create orders live 3", "Create an alias", 3, 3, (*aliasOptions).create),
+		verb("update NAME ALIAS VERSION", "update orders live 4", "Point an alias to a version, alone", 3, 3, (*aliasOptions).update),
+		verb("delete NAME ALIAS", "delete orders live", "Delete an alias", 2, 2, (*aliasOptions).remove),
+		verb("list NAME", "list orders", "List a function's aliases", 1, 1, func(o *aliasOptions, ctx context.Context) error {
 			return (&getOptions{app: o.app, kind: "aliases", name: o.function}).run(ctx)
 		}))
 }
@@ -95,11 +95,11 @@ func (o *aliasOptions) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.Delete(ctx, objectOf(lambda.Reference{Name: lambda.Name(o.function), Qualifier: o.alias})); err != nil {
+	obj := objectOf(lambda.Reference{Name: lambda.Name(o.function), Qualifier: o.alias})
+	if err := e.Delete(ctx, obj); err != nil {
 		return fmt.Errorf("delete alias %q of %q: %w", o.alias, o.function, err)
 	}
-	o.app.IO.Printf("alias %s:%s deleted\n", o.function, o.alias)
-	return nil
+	return o.app.printDeleted(obj, fmt.Sprintf("alias %s:%s", o.function, o.alias))
 }
 
 func (o *aliasOptions) report(a *v1alpha1.Alias, did change) error { return o.app.reportAlias(a, did) }
@@ -123,7 +123,7 @@ func getAlias(ctx context.Context, e engine.Objects, function, alias string) (*v
 	a := new(v1alpha1.Alias)
 	err := e.Get(ctx, v1alpha1.AliasObjectName(function, alias), a)
 	if isNotFound(err) {
-		return nil, fmt.Errorf("function %q has no alias %q: make it with \"lambkin alias create %s %s VERSION\": %w", function, alias, function, alias, err)
+		return nil, &missingError{fmt.Sprintf("function %q has no alias %q: make it with \"lambkin alias create %s %s VERSION\"", function, alias, function, alias), err}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get alias %q of %q: %w", alias, function, err)

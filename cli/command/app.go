@@ -79,7 +79,7 @@ func (a *App) function(ctx context.Context, e engine.Objects, name string) (*v1a
 	fn := new(v1alpha1.Function)
 	err := e.Get(ctx, v1alpha1.ObjectName(name), fn)
 	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
-		return nil, fmt.Errorf("there is no function %q: \"lambkin get\" lists what there is, \"lambkin deploy %s\" makes one: %w", name, name, err)
+		return nil, noFunction(name, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get function %q: %w", name, err)
@@ -109,7 +109,7 @@ func (a *App) check(cmd *cobra.Command, _ []string) error {
 	if f.dry && !slices.Contains([]string{"deploy", "apply", "delete"}, cmd.Name()) {
 		return usagef("--dry has no meaning for %q", cmd.CommandPath())
 	}
-	if f.output != "" && slices.Contains([]string{"new", "logs", "delete", "dev", "serve", "doctor", "endpoint"}, cmd.Name()) {
+	if f.output != "" && slices.Contains([]string{"logs", "dev", "serve"}, cmd.Name()) {
 		return usagef("--output has no meaning for %q", cmd.CommandPath())
 	}
 	if f.output != "" && !slices.Contains(outputs(), f.output) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,8 +33,9 @@ func newApplyCommand(app *App) *cobra.Command {
 		Long: "FILE is a file with one or more documents, a folder with such files, or - for standard input. Everything is checked\n" +
 			"before anything is written, and all faults are told at once. A Function without spec.code takes the code of the\n" +
 			"folder named by its annotation " + manifest.SourceAnnotation + ", the manifest's own folder by default.",
-		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Example: "  lambkin apply -f function.yaml\n  lambkin apply -f manifests/ -o name\n  lambkin get orders -o yaml | lambkin apply -f -",
+		Args:    exactly(0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := c.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "file, folder or -")
@@ -64,10 +65,16 @@ func (o *applyOptions) run(ctx context.Context) error {
 		return err
 	}
 	var faults []error
+	var written []v1alpha1.Object
 	for _, s := range steps {
 		if err := o.apply(ctx, e, s); err != nil {
 			faults = append(faults, fmt.Errorf("%s %q: %w", kindOf(s.doc.Object), s.doc.Object.GetName(), err))
+			continue
 		}
+		written = append(written, s.doc.Object)
+	}
+	if o.app.forMachines() {
+		faults = append(faults, o.app.printAll(written, nil))
 	}
 	return o.tellAll(faults)
 }
@@ -134,12 +141,12 @@ func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error
 			return err
 		}
 	}
-	name := fmt.Sprintf("%s/%s", strings.ToLower(kindOf(s.doc.Object)), s.doc.Object.GetName())
-	if o.app.flags.output == "name" {
-		o.app.IO.Printf("%s\n", name)
-		return nil
+	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok {
+		o.app.noteDeviations(fn)
 	}
-	o.app.IO.Printf("%s %s\n", name, o.app.IO.Paint(terminal.Good, string(did)))
+	if !o.app.forMachines() {
+		o.app.IO.Printf("%s %s\n", path(s.doc.Object), o.app.IO.Paint(terminal.Good, string(did)))
+	}
 	return nil
 }
 
@@ -157,6 +164,7 @@ func (o *applyOptions) printDry(steps []step) error {
 
 // tellAll prints each error with its own faults and gives one for the exit code.
 func (o *applyOptions) tellAll(faults []error) error {
+	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
 	if len(faults) == 0 {
 		return nil
 	}

@@ -313,8 +313,8 @@ func TestReleases(t *testing.T) {
 		{"alias list app -o name", "alias/app.live\nalias/app.next"},
 		{"versions list app -o name", "version/app.1\nversion/app.2"},
 		{"versions publish app", "version app:2 unchanged"},
-		{"delete app:next", "Alias app.next deleted"},
-		{"delete app:1", "Version app.1 deleted"},
+		{"delete app:next", "alias/app.next deleted"},
+		{"delete app:1", "version/app.1 deleted"},
 		{"alias delete app live", "alias app:live deleted"},
 	}
 	for _, s := range steps {

@@ -87,8 +87,9 @@ func newConfigCommand(app *App) *cobra.Command {
 		Short: "Show or keep the address of the server",
 		Long: "Without an argument it shows the address in use and where it comes from. With one it keeps the address for later;\n" +
 			"\"\" forgets it. --endpoint and LAMBKIN_ENDPOINT go before what is kept.",
-		Args: between(0, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return runEndpoint(app, args) },
+		Example: "  lambkin config endpoint\n  lambkin config endpoint http://127.0.0.1:9001",
+		Args:    between(0, 1),
+		RunE:    func(_ *cobra.Command, args []string) error { return runEndpoint(app, args) },
 	}
 	return only(&cobra.Command{Use: "config", Short: "Show and keep settings"}, endpoint)
 }
@@ -98,6 +99,9 @@ func runEndpoint(app *App, args []string) error {
 		e, err := app.endpoint()
 		if err != nil {
 			return err
+		}
+		if app.forMachines() && app.flags.output != "name" {
+			return app.printDocument(map[string]string{"endpoint": e.value, "from": e.from})
 		}
 		app.IO.Printf("%s\n", e.value)
 		app.IO.Notef("from %s", e.from)

@@ -32,7 +32,10 @@ func newDeleteCommand(app *App) *cobra.Command {
 		Short:   "Delete functions with their versions, aliases and URLs",
 		Long: "NAME:3 deletes one version, NAME:live one alias. -f deletes what a manifest or serverless.yaml describes.\n" +
 			"tm's \"delete service NAME\" works too.",
-		ValidArgsFunction: app.completeFunctions,
+		Example: "  lambkin delete hello\n  lambkin delete orders:3 orders:old\n  lambkin delete -f serverless.yaml",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return without(app.functionNames(cmd.Context()), args), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.names = args
 			if len(args) == 2 && (slices.Contains(functionKind().names, args[0]) || slices.Contains(clusterKinds(), args[0])) {
@@ -130,12 +133,24 @@ func (o *deleteOptions) fromFile() ([]v1alpha1.Object, error) {
 func (o *deleteOptions) remove(ctx context.Context, e engine.Objects, obj v1alpha1.Object) error {
 	obj.SetResourceVersion("")
 	if o.app.flags.dry {
-		o.app.IO.Printf("%s %s would be deleted\n", kindOf(obj), obj.GetName())
+		o.app.IO.Printf("%s would be deleted\n", path(obj))
 		return nil
 	}
-	if err := e.Delete(ctx, obj); err != nil {
+	err := e.Delete(ctx, obj)
+	if _, ok := obj.(*v1alpha1.Function); ok && isNotFound(err) {
+		return noFunction(obj.GetName(), err)
+	}
+	if err != nil {
 		return fmt.Errorf("delete %s %q: %w", kindOf(obj), obj.GetName(), err)
 	}
-	o.app.IO.Printf("%s %s deleted\n", kindOf(obj), obj.GetName())
+	return o.app.printDeleted(obj, path(obj))
+}
+
+// printDeleted tells that an object is gone.
+func (a *App) printDeleted(obj v1alpha1.Object, what string) error {
+	if a.forMachines() {
+		return a.printOne(obj, nil)
+	}
+	a.IO.Printf("%s deleted\n", what)
 	return nil
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ type target struct {
 	path      string             // where the code is; empty if the object says it
 	described *v1alpha1.Function // out of a manifest; nil without one
 	notes     []string
+	assumed   bool // the one argument was taken for a name, since nothing is there by that path
 }
 
 func newDeployCommand(app *App) *cobra.Command {
@@ -76,6 +78,7 @@ func newDeployCommand(app *App) *cobra.Command {
 	}
 	f := c.Flags()
 	o.settings.declare(f)
+	_ = c.RegisterFlagCompletionFunc("runtime", completeRuntimes) // as below
 	f.StringVarP(&o.from, "from", "f", "", "manifest or serverless.yaml; code after \"deploy service NAME\"")
 	f.BoolVar(&o.build, "build", false, "install dependencies with npm, pip or bundle")
 	f.BoolVar(&o.publish, "publish", false, "publish a version")
@@ -110,6 +113,7 @@ func (o *deployOptions) targets(args []string) ([]target, error) {
 		return nil, err
 	}
 	t, err := o.folderTarget(name, path)
+	t.assumed = len(args) == 1 && path == "."
 	return []target{t}, err
 }
 
@@ -268,6 +272,9 @@ func (o *deployOptions) deploy(ctx context.Context, e engine.Engine, t target) e
 		o.app.IO.Notef("%s: %s", t.name, o.app.IO.Paint(terminal.Warn, note))
 	}
 	fn, pkg, err := o.prepare(ctx, e, t)
+	if errors.Is(err, source.ErrNothing) && t.assumed {
+		return fmt.Errorf("deploy %s: there is no file or folder %q, and in this folder: %w", t.name, t.name, err)
+	}
 	if err != nil {
 		return fmt.Errorf("deploy %s: %w", t.name, err)
 	}
@@ -277,6 +284,9 @@ func (o *deployOptions) deploy(ctx context.Context, e engine.Engine, t target) e
 	did, err := o.bring(ctx, e, fn, pkg)
 	if err != nil {
 		return fmt.Errorf("deploy %s: %w", t.name, err)
+	}
+	if o.wait {
+		o.app.noteDeviations(fn)
 	}
 	version, err := o.release(ctx, e, fn)
 	if err != nil {

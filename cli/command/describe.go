@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 type describeOptions struct {
@@ -28,6 +30,7 @@ func newDescribeCommand(app *App) *cobra.Command {
 		Use:               "describe NAME",
 		Short:             "Show everything about a function",
 		Long:              "Shows a function's configuration, state, versions, aliases and URL. tm's \"describe service NAME\" works too.",
+		Example:           "  lambkin describe hello",
 		Args:              between(1, 2),
 		ValidArgsFunction: app.completeFunctions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,7 +73,10 @@ func (o *describeOptions) run(ctx context.Context) error {
 	o.print(factsOf(fn))
 	o.print([]fact{{"URL", o.app.functionURL(fn)}})
 	o.conditions(fn.Status.Conditions)
-	return o.releases(ctx, e, lambdaName(fn))
+	if err := o.releases(ctx, e, lambdaName(fn)); err != nil {
+		return err
+	}
+	return o.failures(ctx, e, lambda.Name(lambdaName(fn)))
 }
 
 // fact is one line of a description.
@@ -102,7 +108,7 @@ func factsOf(fn *v1alpha1.Function) []fact {
 		facts = append(facts, fact{"Environment", strings.Join(names, ", ")})
 	}
 	if c := s.Concurrency; c != nil {
-		facts = append(facts, fact{"Concurrency", fmt.Sprintf("%d environments per pod, %d per environment", max(c.EnvironmentsPerPod, 1), max(c.PerEnvironment, 1))})
+		facts = append(facts, fact{"Concurrency", fmt.Sprintf("%s per pod, %s each", count(int(max(c.EnvironmentsPerPod, 1)), "environment"), count(int(max(c.PerEnvironment, 1)), "invocation"))})
 		if c.Reserved != nil {
 			facts = append(facts, fact{"Reserved", strconv.Itoa(int(*c.Reserved))})
 		}
@@ -152,6 +158,47 @@ func (o *describeOptions) conditions(all []metav1.Condition) {
 		}
 		o.print([]fact{{c.Type, text}})
 	}
+}
+
+// How far back failures are looked for, and how many of them are shown.
+const (
+	failureLines  = 2000
+	failuresShown = 5
+)
+
+// failures shows the last invocations that failed, out of the log.
+func (o *describeOptions) failures(ctx context.Context, e engine.Logs, fn lambda.Name) error {
+	var log bytes.Buffer
+	if err := e.Logs(ctx, fn, engine.LogOptions{Tail: failureLines}, &log); err != nil {
+		return fmt.Errorf("read the log of %q: %w", fn, err)
+	}
+	rows := failuresIn(log.String())
+	if len(rows) == 0 {
+		return nil
+	}
+	o.app.IO.Printf("\n%s\n", o.app.IO.Paint(terminal.Bold, "Last failures:"))
+	o.app.IO.Print(terminal.Table{Head: []string{"REQUEST", "STATUS", "TYPE", "DURATION"}, Rows: rows[max(0, len(rows)-failuresShown):]})
+	return nil
+}
+
+// failuresIn finds the REPORT lines of invocations that did not succeed, in logs in the text format.
+func failuresIn(log string) [][]string {
+	var rows [][]string
+	for text := range strings.Lines(log) {
+		report, ok := strings.CutPrefix(strings.TrimSpace(text), "REPORT ")
+		if !ok {
+			continue
+		}
+		facts := map[string]string{}
+		for part := range strings.SplitSeq(report, "\t") {
+			name, value, _ := strings.Cut(part, ": ")
+			facts[name] = value
+		}
+		if facts["Status"] != "" {
+			rows = append(rows, []string{facts["RequestId"], facts["Status"], facts["Error Type"], facts["Duration"]})
+		}
+	}
+	return rows
 }
 
 // releases shows what was published.

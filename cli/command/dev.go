@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -36,7 +35,8 @@ func newDevCommand(app *App) *cobra.Command {
 		Long: "Deploys the code at PATH (default: this folder), prints its URL and its log, and deploys again on every change. A\n" +
 			"change that does not compile or parse is told and the code before it goes on. It uses the running server, or one of\n" +
 			"its own with data that is gone afterwards.",
-		Args: between(0, 2),
+		Example: "  lambkin dev\n  lambkin dev hello ./src --env STAGE=dev",
+		Args:    between(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, path, err := nameAndPath(args)
 			if err != nil {
@@ -46,6 +46,7 @@ func newDevCommand(app *App) *cobra.Command {
 		},
 	}
 	o.deploy.settings.declare(c.Flags())
+	_ = c.RegisterFlagCompletionFunc("runtime", completeRuntimes) // it fails only for flags that are not declared
 	c.Flags().BoolVar(&o.deploy.build, "build", false, "install dependencies with npm, pip or bundle")
 	return c
 }
@@ -93,7 +94,7 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	if !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
 		return nil, nil, err
 	}
-	dir, err := o.app.scratch()
+	dir, err := os.MkdirTemp("", "lambkin-dev-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder for a server: %w", err)
 	}
@@ -108,19 +109,6 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	o.app.IO.Notef("No server runs, so this is one for as long as it takes: export LAMBKIN_ENDPOINT=%s", s.URL)
 	client, err := o.app.client()
 	return client, func() { o.close(s, dir) }, err
-}
-
-// scratch makes a folder for data that is gone afterwards. It is not below /tmp, which functions have to themselves.
-func (a *App) scratch() (string, error) {
-	cache := a.getenv("XDG_CACHE_HOME")
-	if !filepath.IsAbs(cache) {
-		cache = filepath.Join(a.getenv("HOME"), ".cache")
-	}
-	at := filepath.Join(cache, "lambkin")
-	if err := os.MkdirAll(at, 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(at, "dev-")
 }
 
 // closeGrace is how long what runs may go on after an interrupt.

@@ -28,10 +28,10 @@ type doctorOptions struct {
 
 // finding is what a check found.
 type finding struct {
-	what   string
-	state  state
-	detail string
-	wayOut string
+	What   string `json:"what"`
+	State  state  `json:"state"`
+	Detail string `json:"detail"`
+	WayOut string `json:"wayOut,omitempty"`
 }
 
 // state says how good a finding is. Only faulty makes the command fail.
@@ -40,17 +40,19 @@ type state string
 const (
 	fine   state = "ok"
 	absent state = "missing" // something works less well, or not at all, without it
+	other  state = "differs" // something works, but not as its name says
 	faulty state = "broken"
 )
 
 func newDoctorCommand(app *App) *cobra.Command {
 	o := &doctorOptions{app: app}
 	c := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check what this machine has and lacks",
-		Long:  "Looks for interpreters, compilers and what the kernel allows, and says how to get what is missing.",
-		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Use:     "doctor",
+		Short:   "Check what this machine has and lacks",
+		Long:    "Looks for interpreters, compilers and what the kernel allows, and says how to get what is missing.",
+		Example: "  lambkin doctor\n  lambkin doctor --data-dir /srv/lambkin -o json",
+		Args:    exactly(0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	c.Flags().StringVar(&o.dataDir, "data-dir", "", "folder that \"serve\" would use")
 	c.Flags().StringVar(&o.addr, "addr", "127.0.0.1:9000", "address that \"serve\" would use")
@@ -60,15 +62,25 @@ func newDoctorCommand(app *App) *cobra.Command {
 func (o *doctorOptions) run(ctx context.Context) error {
 	t := terminal.Table{Head: []string{"CHECK", "STATE", "DETAIL"}}
 	var broken bool
-	for _, f := range o.examine(ctx) {
-		styles := map[state]terminal.Style{fine: terminal.Good, absent: terminal.Warn, faulty: terminal.Bad}
-		t.Add(f.what, o.app.IO.Paint(styles[f.state], string(f.state)), f.detail)
-		if f.wayOut != "" {
-			t.Add("", "", "→ "+f.wayOut)
+	findings := o.examine(ctx)
+	for _, f := range findings {
+		styles := map[state]terminal.Style{fine: terminal.Good, absent: terminal.Warn, other: terminal.Warn, faulty: terminal.Bad}
+		t.Add(f.What, o.app.IO.Paint(styles[f.State], string(f.State)), f.Detail)
+		if f.WayOut != "" {
+			t.Add("", "", "→ "+f.WayOut)
 		}
-		broken = broken || f.state == faulty
+		broken = broken || f.State == faulty
 	}
-	o.app.IO.Print(t)
+	switch {
+	case o.app.flags.output == "name":
+		return usagef("--output name has no meaning for \"lambkin doctor\"")
+	case o.app.forMachines():
+		if err := o.app.printDocument(findings); err != nil {
+			return err
+		}
+	default:
+		o.app.IO.Print(t)
+	}
 	if broken {
 		return errTold
 	}
@@ -84,7 +96,7 @@ func (o *doctorOptions) examine(ctx context.Context) []finding {
 	}
 	findings = append(findings, kernel()...)
 	findings = append(findings, server, o.data())
-	if server.state != fine {
+	if server.State != fine {
 		findings = append(findings, o.port())
 	}
 	return findings
@@ -92,11 +104,16 @@ func (o *doctorOptions) examine(ctx context.Context) []finding {
 
 func interpreter(ctx context.Context, id, name string) finding {
 	r, _ := bootstrap.Lookup(id)
-	path, err := new(bootstrap.Interpreters).Find(r)
+	interpreters := new(bootstrap.Interpreters)
+	path, err := interpreters.Find(r)
 	if err != nil {
 		return finding{name, absent, "functions in this language cannot run", err.Error()}
 	}
-	return finding{name, fine, versionOf(ctx, path, "--version"), ""}
+	detail := versionOf(ctx, path, "--version")
+	if version, err := interpreters.Version(r); err != nil || !r.Matches(version) {
+		return finding{name, other, detail, fmt.Sprintf("runtime %s runs on it all the same; install version %s to have exactly that", id, r.Version)}
+	}
+	return finding{name, fine, detail, ""}
 }
 
 // tool looks for a program. missing is what to say if there is none.
@@ -105,7 +122,7 @@ func tool(ctx context.Context, program, flag string, missing finding) finding {
 	if err != nil {
 		return missing
 	}
-	return finding{missing.what, fine, versionOf(ctx, path, flag), ""}
+	return finding{missing.What, fine, versionOf(ctx, path, flag), ""}
 }
 
 // versionOf is the first line that a program prints about itself, and where it is.
@@ -145,7 +162,7 @@ func (o *doctorOptions) server(ctx context.Context) finding {
 	l := new(v1alpha1.FunctionList)
 	switch err := e.List(ctx, l, nil); {
 	case err == nil:
-		return finding{"server", fine, fmt.Sprintf("%s, %d functions", endpoint.value, len(l.Items)), ""}
+		return finding{"server", fine, fmt.Sprintf("%s, %s", endpoint.value, count(len(l.Items), "function")), ""}
 	case errors.Is(err, remote.ErrUnreachable):
 		return finding{"server", absent, "none at " + endpoint.value + " (from " + endpoint.from + ")", "lambkin serve"}
 	default:

@@ -64,8 +64,10 @@ func (a *App) tell(err error, path string) {
 		return
 	}
 	a.IO.Notef("%s %s", a.IO.Paint(terminal.Bad, "lambkin:"), a.sentence(err))
-	for _, f := range remote.FaultsOf(err) {
-		a.IO.Notef("  - %s", f)
+	if faults := remote.FaultsOf(err); len(faults) > 1 {
+		for _, f := range faults {
+			a.IO.Notef("  - %s", f)
+		}
 	}
 	if tool := new(source.ToolError); errors.As(err, &tool) && tool.Output != "" {
 		a.IO.Notef("%s", tool.Output)
@@ -80,16 +82,44 @@ func (a *App) sentence(err error) string {
 	if errors.Is(err, remote.ErrUnreachable) {
 		return a.unreachable()
 	}
+	if own := new(missingError); errors.As(err, &own) && !a.flags.debug {
+		return err.Error()
+	}
 	service := new(lambda.Error)
 	if a.flags.debug || !errors.As(err, &service) {
 		return err.Error()
 	}
 	before, after, _ := strings.Cut(err.Error(), service.Error())
 	faults := remote.FaultsOf(err)
-	if len(faults) == 0 {
+	switch len(faults) {
+	case 0:
 		return before + service.Message + after
+	case 1:
+		return before + "refused: " + faults[0].String() + after
 	}
-	return before + fmt.Sprintf("refused, because of %d fault(s)", len(faults)) + after
+	return before + fmt.Sprintf("refused, %s:", count(len(faults), "fault")) + after
+}
+
+// missingError says in our own words what is not there, and keeps the engine's error for the exit code.
+type missingError struct {
+	sentence string
+	err      error
+}
+
+func (e *missingError) Error() string { return e.sentence }
+func (e *missingError) Unwrap() error { return e.err }
+
+// noFunction says that there is no such function.
+func noFunction(name string, err error) error {
+	return &missingError{fmt.Sprintf("there is no function %q: \"lambkin get\" lists what there is, \"lambkin deploy %s\" makes one", name, name), err}
+}
+
+// count gives a number with its noun, such as "2 faults".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // unreachable tells how to get a server.

@@ -23,14 +23,14 @@ type getOptions struct {
 func newGetCommand(app *App) *cobra.Command {
 	o := &getOptions{app: app}
 	return &cobra.Command{
-		Use:     "get [KIND] [NAME]",
+		Use:     "get [KIND|all] [NAME]",
 		Aliases: []string{"list", "ls"},
 		Short:   "List functions, versions, aliases, layers or URLs",
-		Long: "KIND is functions (default), versions, aliases, layers or urls; tm's words service, revision, configuration and\n" +
-			"route work too. NAME selects one function, or what belongs to one.",
-		Example:           "  lambkin get\n  lambkin get hello -o yaml\n  lambkin get versions hello",
+		Long: "KIND is functions (default), versions, aliases, layers or urls, or all of them; tm's words service, revision,\n" +
+			"configuration and route work too. NAME selects one function, or what belongs to one.",
+		Example:           "  lambkin get\n  lambkin get hello -o yaml\n  lambkin get versions hello\n  lambkin get all",
 		Args:              between(0, 2),
-		ValidArgsFunction: app.completeFunctions,
+		ValidArgsFunction: app.completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.parse(args); err != nil {
 				return err
@@ -50,6 +50,7 @@ func (o *getOptions) parse(args []string) error {
 		return fmt.Errorf("%s: %w", args[0], errClusterOnly)
 	}
 	_, known := kindNamed(args[0])
+	known = known || args[0] == everything
 	switch {
 	case known && len(args) == 2:
 		o.kind, o.name = args[0], args[1]
@@ -58,7 +59,7 @@ func (o *getOptions) parse(args []string) error {
 	case len(args) == 1:
 		o.name = args[0]
 	default:
-		return usagef("%q is no kind: want functions, versions, aliases, layers or urls", args[0])
+		return usagef("%q is no kind: want functions, versions, aliases, layers, urls or all", args[0])
 	}
 	return nil
 }
@@ -67,6 +68,9 @@ func (o *getOptions) run(ctx context.Context) error {
 	e, err := o.app.client()
 	if err != nil {
 		return err
+	}
+	if o.kind == everything {
+		return o.all(ctx, e)
 	}
 	k, _ := kindNamed(o.kind)
 	if o.name != "" && k.names[0] == "functions" {
@@ -88,6 +92,46 @@ func (o *getOptions) run(ctx context.Context) error {
 		return nil
 	}
 	return o.app.printAll(objects, func() terminal.Table { return o.table(k, objects) })
+}
+
+// everything stands for all kinds.
+const everything = "all"
+
+// all prints the objects of all kinds, or all that belong to one function: one document for machines, one table per kind
+// for people.
+func (o *getOptions) all(ctx context.Context, e engine.Objects) error {
+	var labels map[string]string
+	var found []v1alpha1.Object
+	if o.name != "" {
+		fn, err := o.app.function(ctx, e, o.name)
+		if err != nil {
+			return err
+		}
+		labels, found = ofFunction(o.name), []v1alpha1.Object{fn}
+	}
+	for _, k := range kinds() {
+		objects, err := k.list(ctx, e, labels)
+		if err != nil {
+			return fmt.Errorf("get %s: %w", k.names[0], err)
+		}
+		if o.name != "" && k.names[0] == "functions" {
+			objects = found // it has no label of its own
+		}
+		if len(objects) > 0 && !o.app.forMachines() {
+			o.app.IO.Print(o.table(k, objects))
+			o.app.IO.Printf("\n")
+		}
+		if k.names[0] != "functions" || o.name == "" {
+			found = append(found, objects...)
+		}
+	}
+	if o.app.forMachines() {
+		return o.app.printAll(found, nil)
+	}
+	if len(found) == 0 {
+		o.app.IO.Notef("There is nothing yet: \"lambkin new\" makes a function, \"lambkin deploy\" brings it here.")
+	}
+	return nil
 }
 
 // pick gives one object if the name is an object's own, such as hello.3, else what belongs to the name.
@@ -117,26 +161,6 @@ func (o *getOptions) whose() string {
 
 func (o *getOptions) table(k kind, objects []v1alpha1.Object) terminal.Table {
 	return k.table(objects, o.app.now(), o.app.flags.output == "wide")
-}
-
-// completeFunctions offers the names of functions to the shell. A server that does not answer offers nothing.
-func (a *App) completeFunctions(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	e, err := a.client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	l := new(v1alpha1.FunctionList)
-	if err := e.List(cmd.Context(), l, nil); err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := make([]string, 0, len(l.Items))
-	for i := range l.Items {
-		names = append(names, lambdaName(&l.Items[i]))
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // isNotFound reports whether an engine says that an object is not there.

@@ -104,12 +104,20 @@ func (o *invokeOptions) run(ctx context.Context) error {
 	}
 	res, err := o.call(ctx, e, in)
 	if isNotFound(err) {
-		return fmt.Errorf("invoke %s: %w (\"lambkin get\" lists what there is)", o.name, err)
+		return o.missing(ctx, e, ref, err)
 	}
 	if err != nil {
 		return fmt.Errorf("invoke %s: %w", o.name, err)
 	}
 	return o.report(res)
+}
+
+// missing tells a function that is not there from a version or alias that is not.
+func (o *invokeOptions) missing(ctx context.Context, e engine.Objects, ref lambda.Reference, err error) error {
+	if _, gone := o.app.function(ctx, e, string(ref.Name)); gone != nil {
+		return gone
+	}
+	return &missingError{fmt.Sprintf("function %q has no version or alias %q: \"lambkin describe %s\" lists them", ref.Name, ref.Qualifier, ref.Name), err}
 }
 
 // call shows progress, unless the answer itself is being shown as it comes.

@@ -49,10 +49,11 @@ type layerOptions struct {
 func newLayerCommand(app *App) *cobra.Command {
 	o := &layerOptions{app: app}
 	publish := &cobra.Command{
-		Use:   "publish NAME PATH",
-		Short: "Publish a folder or zip as the next version of a layer",
-		Long:  "The content appears below /opt: put Node packages into nodejs/node_modules, Python packages into python/, programs into bin/.",
-		Args:  exactly(2),
+		Use:     "publish NAME PATH",
+		Short:   "Publish a folder or zip as the next version of a layer",
+		Long:    "The content appears below /opt: put Node packages into nodejs/node_modules, Python packages into python/, programs into bin/.",
+		Example: "  lambkin layer publish tools ./tools\n  lambkin layer publish pandas pandas.zip --compatible-runtime python3.13",
+		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name, o.path = args[0], args[1]
 			return o.publish(cmd.Context())
@@ -61,13 +62,13 @@ func newLayerCommand(app *App) *cobra.Command {
 	publish.Flags().StringVar(&o.description, "description", "", "a sentence about the version")
 	publish.Flags().StringArrayVar(&o.runtimes, "compatible-runtime", nil, "a runtime that it is meant for")
 	list := &cobra.Command{
-		Use: "list [NAME]", Short: "List layers, or the versions of one", Args: between(0, 1),
+		Use: "list [NAME]", Short: "List layers, or the versions of one", Args: between(0, 1), Example: "  lambkin layer list tools",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return (&getOptions{app: app, kind: "layers", name: strings.Join(args, "")}).run(cmd.Context())
 		},
 	}
 	remove := &cobra.Command{
-		Use: "delete NAME:VERSION", Short: "Delete a layer version; functions that use it keep it", Args: exactly(1),
+		Use: "delete NAME:VERSION", Short: "Delete a layer version; functions that use it keep it", Args: exactly(1), Example: "  lambkin layer delete tools:1",
 		RunE: func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0]) },
 	}
 	return only(&cobra.Command{Use: "layer", Short: "Publish, list and delete layers"}, publish, list, remove)
@@ -116,6 +117,7 @@ func (o *layerOptions) remove(ctx context.Context, arg string) error {
 	if err := engine.DeleteLayerVersion(ctx, e, name, n); err != nil {
 		return fmt.Errorf("delete layer version %q: %w", arg, err)
 	}
-	o.app.IO.Printf("layer %s deleted\n", arg)
-	return nil
+	l := new(v1alpha1.LayerVersion)
+	l.Name = v1alpha1.LayerVersionObjectName(name, n)
+	return o.app.printDeleted(l, "layer "+arg)
 }

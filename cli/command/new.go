@@ -49,6 +49,8 @@ func newNewCommand(app *App) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.runtime, "runtime", "nodejs22.x", "runtime or language: nodejs, python, go, ruby, shell or exec")
 	f.StringVar(&o.template, "template", "hello", "which sample")
+	_ = c.RegisterFlagCompletionFunc("runtime", completeRuntimes)   // it fails only for flags that are not declared
+	_ = c.RegisterFlagCompletionFunc("template", completeTemplates) // as above
 	f.BoolVar(&o.list, "list", false, "list the samples")
 	return c
 }
@@ -68,8 +70,13 @@ func (o *newOptions) parse(args []string) error {
 
 func (o *newOptions) printList() error {
 	t := terminal.Table{Head: []string{"RUNTIME", "TEMPLATE"}}
+	listed := []map[string]string{}
 	for _, s := range functions.All() {
 		t.Add(s.Family, s.Template)
+		listed = append(listed, map[string]string{"runtime": s.Family, "template": s.Template})
+	}
+	if o.app.forMachines() && o.app.flags.output != "name" {
+		return o.app.printDocument(listed)
 	}
 	o.app.IO.Print(t)
 	return nil
@@ -93,6 +100,10 @@ func (o *newOptions) run() error {
 	}
 	if err := o.copy(sample, name); err != nil {
 		return fmt.Errorf("make %q: %w", o.path, err)
+	}
+	if o.app.forMachines() {
+		o.app.IO.Printf("%s\n", o.path)
+		return nil
 	}
 	o.app.IO.Printf("Made %s from the sample %s. Go on with\n\n  lambkin deploy %s\n  lambkin invoke %s -d @%s\n",
 		o.path, sample, deployArgument(o.path), name, filepath.Join(o.path, "event.json"))

@@ -15,6 +15,9 @@ import (
 // kindOf is an object's kind: the name of its Go type.
 func kindOf(obj v1alpha1.Object) string { return reflect.TypeOf(obj).Elem().Name() }
 
+// path names an object with its kind, such as function/hello.
+func path(obj v1alpha1.Object) string { return strings.ToLower(kindOf(obj)) + "/" + obj.GetName() }
+
 // typed puts apiVersion and kind into an object.
 func typed(obj v1alpha1.Object) v1alpha1.Object {
 	obj.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kindOf(obj)))
@@ -48,7 +51,7 @@ func (a *App) print(doc any, objects []v1alpha1.Object, table func() terminal.Ta
 		return a.printDocument(doc)
 	case "name":
 		for _, obj := range objects {
-			a.IO.Printf("%s/%s\n", strings.ToLower(kindOf(obj)), obj.GetName())
+			a.IO.Printf("%s\n", path(obj))
 		}
 		return nil
 	default:

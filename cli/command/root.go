@@ -91,6 +91,7 @@ func (a *App) addGlobalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.endpoint, "endpoint", "", "address of the server (or LAMBKIN_ENDPOINT)")
 	f.StringVarP(&a.flags.output, "output", "o", "", "output for machines: json, yaml or name; wide: more columns")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp)) // as below
 	f.StringVarP(&a.flags.namespace, "namespace", "n", "", "namespace; a local server has only \"default\"")
 	f.BoolVar(&a.flags.dry, "dry", false, "print the objects instead of writing them")
 	f.BoolVar(&a.flags.debug, "debug", false, "show errors with all their causes")
@@ -122,7 +123,7 @@ func between(least, most int) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= most {
 			return nil
 		}
-		return usagef("got %d argument(s), usage: %s", len(args), cmd.UseLine())
+		return usagef("got %s, usage: %s", count(len(args), "argument"), cmd.UseLine())
 	}
 }
 

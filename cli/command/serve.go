@@ -32,8 +32,9 @@ func newServeCommand(app *App) *cobra.Command {
 			"interrupted. Everything is kept in one folder.\n\n" +
 			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
 			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.",
-		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data",
+		Args:    exactly(0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:9000", "address to listen on")

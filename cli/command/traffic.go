@@ -27,7 +27,7 @@ func newTrafficCommand(app *App) *cobra.Command {
 			"--to 3=0% takes version 3 out again.",
 		Example:           "  lambkin traffic orders live --to 3=10%\n  lambkin traffic orders live --to 3=100%",
 		Args:              exactly(2),
-		ValidArgsFunction: app.completeFunctions,
+		ValidArgsFunction: app.completeReleases,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.function, o.alias = args[0], args[1]
 			return o.run(cmd.Context())
@@ -55,6 +55,9 @@ func (o *trafficOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.to == "" {
+		if o.app.forMachines() {
+			return o.app.printOne(a, nil)
+		}
 		o.app.IO.Printf("%s\n", trafficOf(a.Spec))
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 func newVersionCommand(app *App) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: exactly(0),
+		Use: "version", Short: "Print the version", Example: "  lambkin version -o json", Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			v := builtVersion()
 			if app.forMachines() && app.flags.output != "name" {

@@ -11,7 +11,7 @@ import (
 
 func newVersionsCommand(app *App) *cobra.Command {
 	list := &cobra.Command{
-		Use: "list NAME", Short: "List a function's versions", Args: exactly(1), ValidArgsFunction: app.completeFunctions,
+		Use: "list NAME", Short: "List a function's versions", Example: "  lambkin versions list orders", Args: exactly(1), ValidArgsFunction: app.completeFunctions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return (&getOptions{app: app, kind: "versions", name: args[0]}).run(cmd.Context())
 		},
@@ -29,10 +29,11 @@ type publishOptions struct {
 func newPublishCommand(app *App) *cobra.Command {
 	o := &publishOptions{app: app}
 	c := &cobra.Command{
-		Use:   "publish NAME",
-		Short: "Make an immutable version of the function as it is now",
-		Long:  "Publishing again without a change gives the version there is.",
-		Args:  exactly(1), ValidArgsFunction: app.completeFunctions,
+		Use:     "publish NAME",
+		Short:   "Make an immutable version of the function as it is now",
+		Long:    "Publishing again without a change gives the version there is.",
+		Example: "  lambkin versions publish orders --description \"faster totals\"",
+		Args:    exactly(1), ValidArgsFunction: app.completeFunctions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			return o.run(cmd.Context())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/source"
+	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -109,6 +110,13 @@ func waitReady(ctx context.Context, e engine.Objects, fn *v1alpha1.Function, pat
 			}
 			return ctx.Err()
 		}
+	}
+}
+
+// noteDeviations tells what a function that is ready asked for and does not get.
+func (a *App) noteDeviations(fn *v1alpha1.Function) {
+	if c := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionExact); c != nil && c.Status == metav1.ConditionFalse {
+		a.IO.Notef("%s: %s", lambdaName(fn), a.IO.Paint(terminal.Warn, c.Message))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -29,9 +30,17 @@ func Machine(ctx context.Context, dir string, env []string, name string, args ..
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return &ToolError{Command: name + " " + strings.Join(args, " "), Output: strings.TrimSpace(out.String()), Err: err}
+		return &ToolError{Command: commandName(name, args), Output: strings.TrimSpace(out.String()), Err: err}
 	}
 	return nil
+}
+
+// commandName is a program with its sub-commands, without flags and what follows them: "go build", "npm ci".
+func commandName(name string, args []string) string {
+	if i := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); i >= 0 {
+		args = args[:i]
+	}
+	return strings.Join(append([]string{name}, args...), " ")
 }
 
 // ToolError says that a tool failed, with what it printed.

@@ -33,8 +33,8 @@ type Guess struct {
 	GoProgram bool
 }
 
-// errNothing says that none of the files tells a language.
-var errNothing = errors.New("nothing here looks like a function: expected a bootstrap, package.json, index.mjs, lambda_function.py, main.go, …")
+// ErrNothing says that none of the files tells a language.
+var ErrNothing = errors.New("nothing here looks like a function: expected a bootstrap, package.json, index.mjs, lambda_function.py, main.go, …")
 
 // GuessFrom finds out what the files are. runtime, if not empty, is what the person said; then only the handler is
 // looked for. It fails if files of several languages compete.
@@ -48,7 +48,7 @@ func GuessFrom(files fs.FS, runtime string) (Guess, error) {
 		candidates = slices.DeleteFunc([]candidate{provided(), golang(), node(), python(), ruby()}, func(c candidate) bool { return !c.serves(runtime, names) })
 	}
 	if len(candidates) == 0 && runtime == "" {
-		return Guess{}, errNothing
+		return Guess{}, ErrNothing
 	}
 	if len(candidates) > 1 && runtime == "" {
 		return Guess{}, fmt.Errorf("this could be %s: say which with --runtime", described(candidates))

@@ -174,7 +174,7 @@ func packFile(name string, info fs.FileInfo, o Options) (*Package, error) {
 		return finish([]entry{e}, Guess{Runtime: runtimeExec, Handler: or(o.Handler, base)})
 	}
 	if !program && base != "bootstrap" && o.Runtime == "" {
-		return nil, fmt.Errorf("%q: %w", name, errNothing)
+		return nil, fmt.Errorf("%q: %w", name, ErrNothing)
 	}
 	e.name, e.exec = "bootstrap", true
 	return finish([]entry{e}, Guess{Runtime: or(o.Runtime, defaultProvided), Handler: or(o.Handler, "bootstrap")})
