@@ -30,7 +30,7 @@ type Config struct {
 	// FrontDoor makes the handler that turns plain HTTP requests into a function's events; without it function URLs
 	// answer that they are not served here.
 	FrontDoor func(URLTarget) http.Handler
-	// Verifier checks who sends a request; nil lets everybody in.
+	// Verifier checks who sends a request; nil lets everybody in, but to function URLs for signed requests nobody.
 	Verifier Verifier
 	// Clock gives the time; time.Now if nil.
 	Clock func() time.Time

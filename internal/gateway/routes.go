@@ -11,6 +11,7 @@ func (g *gateway) handlers() map[string]handler {
 	const (
 		noPolicies  = "functions have no policies, as AddPermission is refused"
 		onlyLatest  = "Qualifier of a version or alias"
+		onlyNone    = "AuthType=AWS_IAM without a verifier of signatures"
 		onlyRuntime = "X-Amz-Durable-Execution-Name"
 	)
 	return map[string]handler{
@@ -51,9 +52,9 @@ func (g *gateway) handlers() map[string]handler {
 		"GetFunctionConcurrency":    {call: g.getFunctionConcurrency},
 		"DeleteFunctionConcurrency": {call: g.deleteFunctionConcurrency},
 
-		"CreateFunctionUrlConfig": {call: g.createURLConfig, input: urlInput{}},
+		"CreateFunctionUrlConfig": {call: g.createURLConfig, input: urlInput{}, refuses: onlyNone},
 		"GetFunctionUrlConfig":    {call: g.getURLConfig},
-		"UpdateFunctionUrlConfig": {call: g.updateURLConfig, input: urlInput{}},
+		"UpdateFunctionUrlConfig": {call: g.updateURLConfig, input: urlInput{}, refuses: onlyNone},
 		"DeleteFunctionUrlConfig": {call: g.deleteURLConfig},
 		"ListFunctionUrlConfigs":  {call: g.listURLConfigs},
 

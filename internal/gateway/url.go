@@ -52,6 +52,15 @@ func (in *urlInput) check(f *faults) {
 	}
 }
 
+// refuseAuth fails on a URL for signed requests where nobody verifies signatures: it would protect nothing.
+func (g *gateway) refuseAuth(in *urlInput) error {
+	if deref(in.AuthType) == string(v1alpha1.AuthTypeIAM) && g.Verifier == nil {
+		return invalid("AuthType AWS_IAM is not supported here: signatures are not verified. " +
+			"Set AuthType to NONE, and put a proxy that checks who calls in front.")
+	}
+	return nil
+}
+
 func (in *urlInput) apply(spec *v1alpha1.FunctionURLConfigSpec) {
 	if in.AuthType != nil {
 		spec.AuthType = v1alpha1.AuthType(*in.AuthType)
@@ -100,6 +109,9 @@ func (g *gateway) createURLConfig(c *call) (any, error) {
 	}
 	in.check(&f)
 	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := g.refuseAuth(&in); err != nil {
 		return nil, err
 	}
 	if _, err := g.resolve(c.r.Context(), ref); err != nil {
@@ -170,6 +182,9 @@ func (g *gateway) updateURLConfig(c *call) (any, error) {
 	var f faults
 	in.check(&f)
 	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := g.refuseAuth(&in); err != nil {
 		return nil, err
 	}
 	for range maxRaces {

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/gateway"
 )
 
@@ -71,7 +72,7 @@ func TestURLConfig(t *testing.T) {
 }
 
 func TestURLHosts(t *testing.T) {
-	f := newFixture(t, doors, func(c *gateway.Config) { c.URLDomain = "localhost:9000" })
+	f := newFixture(t, doors, signed, func(c *gateway.Config) { c.URLDomain = "localhost:9000" })
 	f.create("fn")
 	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam})
 	if err != nil {
@@ -92,24 +93,67 @@ func TestURLHosts(t *testing.T) {
 		}
 		return f.send(r)
 	}
-	signed := "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=y"
+	authorization := "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=y"
 	host = strings.TrimSuffix(host, "/")
-	if r := call(host, signed); r.status != http.StatusOK || r.body != "fn stream=false cors=false GET /x" {
+	if r := call(host, authorization); r.status != http.StatusOK || r.body != "fn stream=false cors=false GET /x" {
 		t.Errorf("signed: %d %q", r.status, r.body)
 	}
 	if r := call(host, ""); r.status != http.StatusForbidden {
 		t.Errorf("an unsigned call of a URL for IAM callers: %d, want 403", r.status)
 	}
-	if r := call("0"+host[1:], signed); r.status != http.StatusForbidden && host[0] != '0' {
+	if r := call("0"+host[1:], authorization); r.status != http.StatusForbidden && host[0] != '0' {
 		t.Errorf("an unknown URL: %d, want 403", r.status)
 	}
-	if r := call("short.lambda-url.us-east-1.localhost", signed); r.status != http.StatusForbidden {
+	if r := call("short.lambda-url.us-east-1.localhost", authorization); r.status != http.StatusForbidden {
 		t.Errorf("a short id: %d, want 403", r.status)
 	}
 }
 
-func TestURLPreflight(t *testing.T) {
+// TestURLsForSignedRequests holds that a gateway which verifies nobody promises no protection: it makes no such URL, and
+// one that came another way is closed, whatever the request looks like.
+func TestURLsForSignedRequests(t *testing.T) {
 	f := newFixture(t, doors)
+	f.create("fn")
+	name := aws.String("fn")
+	_, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: types.FunctionUrlAuthTypeAwsIam})
+	if err == nil || !strings.Contains(err.Error(), "InvalidParameterValueException: AuthType AWS_IAM is not supported here") {
+		t.Errorf("making one: %v", err)
+	}
+	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: types.FunctionUrlAuthTypeNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.client.UpdateFunctionUrlConfig(t.Context(), &sdk.UpdateFunctionUrlConfigInput{FunctionName: name, AuthType: types.FunctionUrlAuthTypeAwsIam})
+	if err == nil || !strings.Contains(err.Error(), "AuthType AWS_IAM is not supported here") {
+		t.Errorf("changing one: %v", err)
+	}
+	path := strings.TrimPrefix(aws.ToString(made.FunctionUrl), f.url)
+	call := func() int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=y")
+		return f.send(r).status
+	}
+	if got := call(); got != http.StatusOK {
+		t.Errorf("a URL for everybody: %d", got)
+	}
+	u := new(v1alpha1.FunctionURLConfig)
+	if err := f.objects.Get("fn", u); err != nil {
+		t.Fatal(err)
+	}
+	u.Spec.AuthType = v1alpha1.AuthTypeIAM
+	if err := f.objects.Update(u); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(); got != http.StatusForbidden {
+		t.Errorf("a URL for signed requests that came in a manifest: %d, want 403", got)
+	}
+}
+
+func TestURLPreflight(t *testing.T) {
+	f := newFixture(t, doors, signed)
 	f.create("fn")
 	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{
 		FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam, Cors: &types.Cors{AllowOrigins: []string{"*"}},

@@ -111,7 +111,7 @@ func (g *gateway) serveURL(w http.ResponseWriter, r *http.Request, id string) {
 	d.handler.ServeHTTP(w, r)
 }
 
-// mayCall checks the signature that a URL for IAM callers demands; without a verifier its form must do. Browsers cannot
+// mayCall checks the signature that a URL for IAM callers demands; without a verifier nobody may call it. Browsers cannot
 // sign what they ask before a cross-origin request.
 func (g *gateway) mayCall(r *http.Request, d *door) bool {
 	if d.authType != v1alpha1.AuthTypeIAM {
@@ -122,11 +122,7 @@ func (g *gateway) mayCall(r *http.Request, d *door) bool {
 			return true
 		}
 	}
-	verify := VerifyForm
-	if g.Verifier != nil {
-		verify = g.Verifier.Verify
-	}
-	return verify(r) == nil
+	return g.Verifier != nil && g.Verifier.Verify(r) == nil
 }
 
 // forbidden is what AWS answers for URLs that do not exist and to callers that may not call.
