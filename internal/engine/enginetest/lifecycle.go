@@ -3,6 +3,7 @@ package enginetest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,6 +18,7 @@ func lifecycleCases() []testCase {
 		{"Shell", shell},
 		{"UnknownRuntime", unknownRuntime},
 		{"NoBootstrap", noBootstrap},
+		{"BrokenCode", brokenCode},
 		{"Variables", environment},
 		{"Secrets", secrets},
 		{"UpdateConfiguration", updateConfiguration},
@@ -71,6 +73,26 @@ func unknownRuntime(t *testing.T, f *fixture) {
 func noBootstrap(t *testing.T, f *fixture) {
 	fn := f.function(t, "f", pack(t, file{name: "bootstrap", body: []byte("not executable")}))
 	f.failsWith(t, fn, v1alpha1.ReasonEntrypointInvalid)
+}
+
+// brokenCode holds that code which does not start is found out by who calls it, as on AWS: the function becomes active,
+// because nothing is run for nobody. A later update mends it.
+func brokenCode(t *testing.T, f *fixture) {
+	fn := f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) { s.Environment = variables("FAIL_INIT", "1") })
+	if state, why, _ := fn.Status.State(); state != v1alpha1.StateActive {
+		t.Errorf("state %s (%s), want Active", state, why)
+	}
+	for range 2 {
+		if r := f.call(t, "f", do{Do: "version"}); r.FunctionError != lambda.Unhandled || r.ErrorType == "" || !json.Valid(r.Payload) {
+			t.Errorf("it answers %s (%q, %q), want an error of the function", r.Payload, r.FunctionError, r.ErrorType)
+		}
+	}
+	fn.Spec.Environment = nil
+	must(t, f.Update(t.Context(), fn))
+	f.ready(t, "f")
+	if got := f.answer(t, "f", do{Do: "version"}); got != `"first"` {
+		t.Errorf("once mended it answers %s", got)
+	}
 }
 
 func environment(t *testing.T, f *fixture) {

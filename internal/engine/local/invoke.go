@@ -14,7 +14,7 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
 
-// retryAfter is what throttled callers are told.
+// retryAfter is what callers are told who were throttled or came while the engine closes.
 const retryAfter = time.Second
 
 // Invoke runs a function. See lambda.Invoker.

@@ -349,8 +349,8 @@ func TestClose(t *testing.T) {
 		go func() { closed <- e.Close(t.Context()) }()
 		eventually(t, e.closed.Load)
 		_, err := e.Invoke(t.Context(), call(t, "f", "1"))
-		wantCode(t, "a call after Close has begun", err, lambda.CodeService)
-		wantCode(t, "a write after Close has begun", e.Create(t.Context(), &v1alpha1.Function{}), lambda.CodeService)
+		wantCode(t, "a call after Close has begun", err, lambda.CodeServiceUnavailable)
+		wantCode(t, "a write after Close has begun", e.Create(t.Context(), &v1alpha1.Function{}), lambda.CodeServiceUnavailable)
 		close(gate)
 		if err := errors.Join(<-done, <-closed); err != nil {
 			t.Errorf("the call before Close, and Close: %v", err)

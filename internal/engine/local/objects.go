@@ -84,7 +84,7 @@ func (e *Engine) Delete(ctx context.Context, obj v1alpha1.Object) error {
 // usable refuses calls whose context has ended, and all after Close.
 func (e *Engine) usable(ctx context.Context) error {
 	if e.closed.Load() {
-		return lambda.Errorf(lambda.CodeService, "The engine is shutting down.")
+		return &lambda.Error{Code: lambda.CodeServiceUnavailable, Message: "The engine is shutting down. Try again.", RetryAfter: retryAfter}
 	}
 	return ctx.Err()
 }
