@@ -1,9 +1,11 @@
 package host
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -18,18 +20,20 @@ import (
 // urlPath is where functions are reached by path.
 const urlPath = "/_url/"
 
-// doors finds the front door of a function, and keeps those it has made for as long as the function stays as it is.
+// doors finds the front door of a function, and keeps those it has made.
 type doors struct {
 	engine   engine.Engine
 	identity lambda.Identity
 
 	mu   sync.Mutex
-	made map[string]door
+	made map[door]http.Handler
 }
 
+// door is what one is made from.
 type door struct {
-	revision string
-	handler  http.Handler
+	ref    string
+	format v1alpha1.EventFormat
+	mode   v1alpha1.InvokeMode
 }
 
 // maxDoors bounds how many doors are kept; deleted functions leave theirs behind until then.
@@ -74,12 +78,12 @@ func hostFunction(host string) (name string, ok bool) {
 // of gives the door of a function; what comes through has prefix taken from its path.
 func (d *doors) of(ref lambda.Reference, prefix string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fn := new(v1alpha1.Function)
-		if err := d.engine.Get(r.Context(), v1alpha1.ObjectName(string(ref.Name)), fn); err != nil {
+		settings, err := d.settings(r.Context(), ref)
+		if err != nil {
 			awshttp.WriteError(w, err)
 			return
 		}
-		handler, err := d.open(ref, fn)
+		handler, err := d.open(ref, settings)
 		if err != nil {
 			awshttp.WriteError(w, err)
 			return
@@ -88,27 +92,44 @@ func (d *doors) of(ref lambda.Reference, prefix string) http.Handler {
 	})
 }
 
-func (d *doors) open(ref lambda.Reference, fn *v1alpha1.Function) (http.Handler, error) {
-	key := ref.String()
+// settings says how requests for a function become events: as the version says that the qualifier leads to. An alias of
+// two versions is judged by its own one. What is not there is for the engine to refuse, so it gets the function's.
+func (d *doors) settings(ctx context.Context, ref lambda.Reference) (v1alpha1.HTTP, error) {
+	fn := new(v1alpha1.Function)
+	if err := d.engine.Get(ctx, v1alpha1.ObjectName(string(ref.Name)), fn); err != nil {
+		return v1alpha1.HTTP{}, err
+	}
+	label := ref.Qualifier
+	alias := new(v1alpha1.Alias)
+	if label != "" && d.engine.Get(ctx, v1alpha1.AliasObjectName(string(ref.Name), label), alias) == nil {
+		label = alias.Spec.FunctionVersion
+	}
+	version := new(v1alpha1.Version)
+	number, err := strconv.ParseInt(label, 10, 64)
+	if err == nil && d.engine.Get(ctx, v1alpha1.VersionObjectName(string(ref.Name), number), version) == nil {
+		return *version.Spec.Function.HTTP, nil // every member has its default
+	}
+	return *fn.Spec.HTTP, nil
+}
+
+func (d *doors) open(ref lambda.Reference, settings v1alpha1.HTTP) (http.Handler, error) {
+	key := door{ref: ref.String(), format: settings.EventFormat, mode: settings.InvokeMode}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if known, ok := d.made[key]; ok && known.revision == fn.ResourceVersion {
-		return known.handler, nil
+	if known := d.made[key]; known != nil {
+		return known, nil
 	}
-	cfg := server.FrontDoorConfig{Invoker: d.engine, Function: ref, Identity: d.identity}
-	if h := fn.Spec.HTTP; h != nil {
-		format, err := event.ParseFormat(string(h.EventFormat))
-		if err != nil {
-			return nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "function %s: %v", ref, err)
-		}
-		cfg.Format, cfg.Stream = format, h.InvokeMode == v1alpha1.InvokeModeStream
+	format, err := event.ParseFormat(string(settings.EventFormat))
+	if err != nil {
+		return nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "function %s: %v", ref, err)
 	}
 	if d.made == nil || len(d.made) >= maxDoors {
-		d.made = map[string]door{}
+		d.made = map[door]http.Handler{}
 	}
-	made := door{revision: fn.ResourceVersion, handler: server.NewFrontDoor(cfg)}
-	d.made[key] = made
-	return made.handler, nil
+	d.made[key] = server.NewFrontDoor(server.FrontDoorConfig{
+		Invoker: d.engine, Function: ref, Identity: d.identity, Format: format, Stream: settings.InvokeMode == v1alpha1.InvokeModeStream,
+	})
+	return d.made[key], nil
 }
 
 // without is a request as the function shall see it: its path begins after prefix.

@@ -1,6 +1,8 @@
 package host_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"io"
 	"maps"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -108,6 +111,109 @@ func TestDoors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEventFormats holds that every version's requests become events as that version says.
+func TestEventFormats(t *testing.T) {
+	s := start(t, host.Config{})
+	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "app"}, Spec: v1alpha1.FunctionSpec{
+		Runtime: "exec", Handler: "run", Code: v1alpha1.Code{Zip: put(t, s.Engine, "#!/bin/sh\n"+
+			`printf '{"statusCode":200,"isBase64Encoded":true,"body":"%s"}' "$(base64 | tr -d '\n')"`)},
+		HTTP: &v1alpha1.HTTP{EventFormat: v1alpha1.EventFormatV1},
+	}}
+	if err := s.Engine.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, s.Engine, fn)
+	if _, _, err := engine.PublishVersion(t.Context(), s.Engine, fn, ""); err != nil {
+		t.Fatal(err)
+	}
+	alias := &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "app", Name: "live", FunctionVersion: "1"}}
+	if err := s.Engine.Create(t.Context(), alias); err != nil {
+		t.Fatal(err)
+	}
+	fn.ResourceVersion, fn.Spec.HTTP.EventFormat = "", v1alpha1.EventFormatALB
+	if err := s.Engine.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, s.Engine, fn)
+	shown := func(path, want string) {
+		t.Helper()
+		if status, body := get(t, s.URL+path, "", nil); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s, want %s", path, status, body, want)
+		}
+	}
+	shown("/_url/app/x", `"elb":`)
+	shown("/_url/app:1/x", `"resource":"/{proxy+}"`)
+	shown("/_url/app:live/x", `"resource":"/{proxy+}"`)
+	fn.ResourceVersion, fn.Spec.HTTP.EventFormat = "", v1alpha1.EventFormatV2
+	if err := s.Engine.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	shown("/_url/app/x", `"version":"2.0"`)
+}
+
+// TestInvokeModes holds that an answer is unwrapped when it is gathered, and goes out as it is when it is streamed.
+func TestInvokeModes(t *testing.T) {
+	s := start(t, host.Config{})
+	answer := put(t, s.Engine, "#!/bin/sh\necho '{\"statusCode\":201,\"body\":\"made\"}'\n")
+	for mode, want := range map[v1alpha1.InvokeMode]struct {
+		status int
+		body   string
+	}{
+		v1alpha1.InvokeModeBuffered: {201, "made"},
+		v1alpha1.InvokeModeStream:   {200, `{"statusCode":201,"body":"made"}`},
+	} {
+		fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
+			FunctionName: string(mode), Runtime: "exec", Handler: "run", Code: v1alpha1.Code{Zip: answer}, HTTP: &v1alpha1.HTTP{InvokeMode: mode},
+		}}
+		if err := s.Engine.Create(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+		ready(t, s.Engine, fn)
+		if status, body := get(t, s.URL+"/_url/"+string(mode)+"/", "", nil); status != want.status || strings.TrimSpace(body) != want.body {
+			t.Errorf("%s: %d %q, want %d %q", mode, status, body, want.status, want.body)
+		}
+	}
+}
+
+// put uploads an archive with one executable.
+func put(t *testing.T, e engine.Engine, script string) *v1alpha1.Blob {
+	t.Helper()
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	h := &zip.FileHeader{Name: "run"}
+	h.SetMode(0o755)
+	w, err := z.CreateHeader(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(script)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := e.PutCode(t.Context(), &buf, lambda.MaxZip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &blob
+}
+
+// ready waits until a function is.
+func ready(t *testing.T, e engine.Engine, fn *v1alpha1.Function) {
+	t.Helper()
+	for range 3000 {
+		if err := e.Get(t.Context(), fn.Name, fn); err != nil {
+			t.Fatal(err)
+		}
+		if fn.Status.ObservedGeneration == fn.Generation && meta.IsStatusConditionTrue(fn.Status.Conditions, v1alpha1.ConditionReady) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s is not ready: %+v", fn.Name, fn.Status)
 }
 
 func TestURLsInStatus(t *testing.T) {
