@@ -56,6 +56,9 @@ func (o *aliasOptions) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := needVersion(ctx, e, o.function, o.version); err != nil {
+		return err
+	}
 	a := aliasFor(o.function, o.alias, o.version)
 	a.Spec.Description = o.description
 	if err := e.Create(ctx, a); err != nil {
@@ -74,6 +77,9 @@ func (o *aliasOptions) update(ctx context.Context) error {
 	}
 	a, err := getAlias(ctx, e, o.function, o.alias)
 	if err != nil {
+		return err
+	}
+	if err := needVersion(ctx, e, o.function, o.version); err != nil {
 		return err
 	}
 	before := a.Generation

@@ -112,7 +112,8 @@ func (o *applyOptions) complete(ctx context.Context, s *step) error {
 		fn.Spec.Runtime, fn.Spec.Handler = pkg.Runtime, pkg.Handler
 		fn.Spec.Code.Zip = &v1alpha1.Blob{SHA256: pkg.SHA256, Size: int64(len(pkg.Zip))}
 	}
-	s.doc.Object.Default() // also gives it the name under which it is written
+	s.doc.Object.SetResourceVersion("") // a manifest says what shall be, whatever was there when "get" printed it
+	s.doc.Object.Default()              // also gives it the name under which it is written
 	return validate(s.doc.Object)
 }
 

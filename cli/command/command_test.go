@@ -314,8 +314,8 @@ func TestReleases(t *testing.T) {
 		{"versions list app -o name", "version/app.1\nversion/app.2"},
 		{"versions publish app", "version app:2 unchanged"},
 		{"delete app:next", "alias/app.next deleted"},
-		{"delete app:1", "version/app.1 deleted"},
 		{"alias delete app live", "alias app:live deleted"},
+		{"delete app:1", "version/app.1 deleted"},
 	}
 	for _, s := range steps {
 		if out := f.ok(strings.Fields(s.line)...); !strings.Contains(out, s.want) {

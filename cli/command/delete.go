@@ -136,6 +136,11 @@ func (o *deleteOptions) remove(ctx context.Context, e engine.Objects, obj v1alph
 		o.app.IO.Printf("%s would be deleted\n", path(obj))
 		return nil
 	}
+	if v, ok := obj.(*v1alpha1.Version); ok {
+		if err := unpointed(ctx, e, v.Name); err != nil {
+			return err
+		}
+	}
 	err := e.Delete(ctx, obj)
 	if _, ok := obj.(*v1alpha1.Function); ok && isNotFound(err) {
 		return noFunction(obj.GetName(), err)
@@ -144,6 +149,26 @@ func (o *deleteOptions) remove(ctx context.Context, e engine.Objects, obj v1alph
 		return fmt.Errorf("delete %s %q: %w", kindOf(obj), obj.GetName(), err)
 	}
 	return o.app.printDeleted(obj, path(obj))
+}
+
+// unpointed checks that no alias needs a version. One that is not there is left to the deletion to tell.
+func unpointed(ctx context.Context, e engine.Objects, name string) error {
+	v := new(v1alpha1.Version)
+	if err := e.Get(ctx, name, v); err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	aliases := new(v1alpha1.AliasList)
+	if err := e.List(ctx, aliases, ofFunction(v.Spec.FunctionName)); err != nil {
+		return fmt.Errorf("look for aliases of %q: %w", v.Spec.FunctionName, err)
+	}
+	number := strconv.FormatInt(v.Spec.Version, 10)
+	for _, a := range aliases.Items {
+		if _, shares := a.Spec.AdditionalVersionWeights[number]; shares || a.Spec.FunctionVersion == number {
+			return fmt.Errorf("version %s of %q is what alias %q points to: move it with \"lambkin alias update %s %s VERSION\" first",
+				number, v.Spec.FunctionName, a.Spec.Name, v.Spec.FunctionName, a.Spec.Name)
+		}
+	}
+	return nil
 }
 
 // printDeleted tells that an object is gone.

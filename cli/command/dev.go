@@ -72,9 +72,12 @@ func (o *devOptions) run(ctx context.Context, name, path string) error {
 	defer cancel()
 	following.Go(func() { o.follow(ctx, e, lambda.Name(t.name)) })
 	for files := range changes {
-		if fresh, err := o.deploy.folderTarget(name, path); err == nil {
-			t = fresh // function.yaml may have changed
+		fresh, err := o.deploy.folderTarget(name, path) // function.yaml may have changed
+		if err != nil {
+			o.refuse(err)
+			continue
 		}
+		t = fresh
 		o.bring(ctx, e, t, files)
 	}
 	return nil
@@ -135,14 +138,19 @@ func (o *devOptions) bring(ctx context.Context, e engine.Engine, t target, chang
 		return
 	}
 	if err != nil {
-		o.app.tell(err, "lambkin dev")
-		o.app.IO.Notef("%s", o.app.IO.Paint(terminal.Warn, "Not deployed; what was there before goes on. Waiting for the next change."))
+		o.refuse(err)
 		return
 	}
 	if did == unchanged && changed != nil {
 		return
 	}
 	o.app.IO.Notef("%s %s in %s  %s", lambdaName(fn), o.app.IO.Paint(terminal.Good, "ready"), terminal.Took(time.Since(began)), o.app.functionURL(fn))
+}
+
+// refuse tells why a change was not deployed.
+func (o *devOptions) refuse(err error) {
+	o.app.tell(err, "lambkin dev")
+	o.app.IO.Notef("%s", o.app.IO.Paint(terminal.Warn, "Not deployed; what was there before goes on. Waiting for the next change."))
 }
 
 func (o *devOptions) deployOnce(ctx context.Context, e engine.Engine, t target) (*v1alpha1.Function, change, error) {

@@ -51,6 +51,9 @@ func isSyntax(err error) bool {
 	return !errors.As(err, &usage) && (strings.HasPrefix(err.Error(), "required flag(s)") || strings.HasPrefix(err.Error(), "if any flags in the group"))
 }
 
+// typingErrors is how many letters may be wrong in a word that was meant to be a command.
+const typingErrors = 2
+
 // New makes the command tree.
 func New(app *App) *cobra.Command {
 	root := &cobra.Command{
@@ -63,6 +66,7 @@ func New(app *App) *cobra.Command {
 		Args:              unknownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = typingErrors
 	root.SetIn(app.IO.In)
 	root.SetOut(app.IO.Out)
 	root.SetErr(app.IO.Err)
@@ -129,7 +133,7 @@ func between(least, most int) cobra.PositionalArgs {
 
 // only makes a command that just groups others.
 func only(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
-	c.Args = unknownCommand
+	c.Args, c.SuggestionsMinimumDistance = unknownCommand, typingErrors
 	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	c.AddCommand(commands...)
 	return c

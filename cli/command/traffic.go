@@ -61,6 +61,9 @@ func (o *trafficOptions) run(ctx context.Context) error {
 		o.app.IO.Printf("%s\n", trafficOf(a.Spec))
 		return nil
 	}
+	if err := needVersion(ctx, e, o.function, version); err != nil {
+		return err
+	}
 	before := a.Generation
 	if err := shift(&a.Spec, version, share); err != nil {
 		return err

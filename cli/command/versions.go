@@ -3,10 +3,13 @@ package command
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 )
 
 func newVersionsCommand(app *App) *cobra.Command {
@@ -60,6 +63,22 @@ func (o *publishOptions) run(ctx context.Context) error {
 		return o.app.printOne(v, nil)
 	}
 	o.app.IO.Printf("version %s:%d %s\n", lambdaName(fn), v.Spec.Version, o.app.IO.Paint(terminal.Good, string(did)))
+	return nil
+}
+
+// needVersion checks that a version is there before an alias is pointed to it, which would leave its callers without one.
+func needVersion(ctx context.Context, e engine.Objects, function, version string) error {
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return nil //nolint:nilerr // $LATEST, which is always there
+	}
+	err = e.Get(ctx, v1alpha1.VersionObjectName(function, n), new(v1alpha1.Version))
+	if isNotFound(err) {
+		return &missingError{fmt.Sprintf("function %q has no version %s: \"lambkin versions list %s\" lists what there is", function, version, function), err}
+	}
+	if err != nil {
+		return fmt.Errorf("look for version %s of %q: %w", version, function, err)
+	}
 	return nil
 }
 

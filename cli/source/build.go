@@ -91,7 +91,10 @@ func compile(ctx context.Context, dir, target string, o Options) (*Package, erro
 	}
 	info, err := os.Stat(binary)
 	if err != nil {
-		return nil, fmt.Errorf("%q holds no program: is it package main? %w", dir, err)
+		return nil, fmt.Errorf("%q holds no program, which package main would be: %w", dir, err)
+	}
+	if program, err := isProgram(binary); err != nil || !program {
+		return nil, errors.Join(fmt.Errorf("%q holds a library: a function is a program, in package main", dir), err)
 	}
 	return finish([]entry{{name: name, path: binary, exec: true, size: info.Size()}}, guess)
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/source"
 )
 
@@ -277,27 +276,6 @@ func (r *recorder) run(_ context.Context, dir string, env []string, name string,
 		return nil
 	}
 	return r.act(dir, args)
-}
-
-func TestGoIsCompiled(t *testing.T) {
-	r := &recorder{act: func(_ string, args []string) error {
-		for i, arg := range args {
-			if arg == "-o" {
-				return os.WriteFile(args[i+1], []byte("program"), 0o755)
-			}
-		}
-		return errors.New("no -o")
-	}}
-	pkg, err := source.Pack(t.Context(), tree(t, "main.go", "package main"), source.Options{Tools: r.run, Architecture: v1alpha1.ArchitectureARM})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"-rwxr-xr-x bootstrap program"}, content(t, pkg.Zip)); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64"}, r.env); diff != "" {
-		t.Error(diff)
-	}
 }
 
 func TestGoThatDoesNotCompile(t *testing.T) {

@@ -131,7 +131,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: until REGEXP COMMAND…")
 	}
-	form := regexp.MustCompile(args[0])
+	form := regexp.MustCompile("(?m)" + args[0])
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if ts.Exec(args[1], args[2:]...) == nil && form.MatchString(ts.ReadFile("stdout")) {
 			return
