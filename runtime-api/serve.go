@@ -24,6 +24,7 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
+	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
 )
 
 // readHeaderTimeout bounds how long a caller may take to send a request's head.
@@ -68,7 +69,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		defer stop()
 	}
 	p := pod.New(cfg)
-	handler, err := s.handlerOf(p, logger)
+	spans := s.tracer(environ, logger)
+	defer stopTracer(ctx, spans, logger)
+	handler, err := s.handlerOf(p, spans, logger)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -200,14 +203,39 @@ func serve(ctx context.Context, p *pod.Pod, front *http.Server, door *server.Lea
 	return errors.Join(err, door.Wait(drain), <-drained)
 }
 
+// tracer is what makes spans; nil if nobody wants any. The environment's wishes are the function's too, so one that
+// only the function can fulfil is no reason not to start.
+func (s *settings) tracer(environ []string, logger *slog.Logger) *tracing.Tracer {
+	t, err := tracing.Start(environment(environ), tracing.Config{
+		Service:  s.name,
+		Identity: lambda.Identity{Region: s.region, Account: s.account},
+		Log:      logger,
+	})
+	if err != nil {
+		logger.Warn("no spans will be made", "error", err)
+	}
+	return t
+}
+
+// flushTimeout is how long the last spans may take to be sent.
+const flushTimeout = 5 * time.Second
+
+func stopTracer(ctx context.Context, t *tracing.Tracer, logger *slog.Logger) {
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := t.Stop(flush); err != nil {
+		logger.Warn("spans may be lost", "error", err)
+	}
+}
+
 // handlerOf is the front door with the probes beside it.
-func (s *settings) handlerOf(p *pod.Pod, logger *slog.Logger) (http.Handler, error) {
+func (s *settings) handlerOf(p *pod.Pod, spans *tracing.Tracer, logger *slog.Logger) (http.Handler, error) {
 	sink, err := s.sinkOf()
 	if err != nil {
 		return nil, err
 	}
-	door := server.NewFrontDoor(server.FrontDoorConfig{
-		Invoker:        p,
+	door := spans.Handler(server.NewFrontDoor(server.FrontDoorConfig{
+		Invoker:        spans.Invoker(p),
 		Sink:           sink,
 		Function:       lambda.Reference{Name: lambda.Name(s.name)},
 		Identity:       lambda.Identity{Region: s.region, Account: s.account},
@@ -217,7 +245,7 @@ func (s *settings) handlerOf(p *pod.Pod, logger *slog.Logger) (http.Handler, err
 		TrustForwarded: true, // within a cluster only the ingress and queue-proxy reach a pod
 		MaxRequest:     s.maxRequest,
 		Log:            logger,
-	})
+	}))
 	health := server.NewHealth(func() error { return nil }, func() error { return ready(p) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, server.HealthPrefix) {

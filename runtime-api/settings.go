@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,34 +103,35 @@ func variables() map[string][]string {
 	}
 }
 
-// read takes the settings from flags and, where there is none, from the environment.
+// read takes the settings from flags and, where there is none, from the environment. It tells all faults of values at
+// once. Asked for help it prints the usage and gives flag.ErrHelp.
 func read(args, environ []string, usage io.Writer) (settings, error) {
 	s := settings{timeout: seconds(3 * time.Second), initTimeout: seconds(lambda.InitTimeout), grace: seconds(30 * time.Second)}
-	flags := s.flags(usage)
-	if err := flags.Parse(args); err != nil {
+	flags := s.flags()
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		printUsage(flags, usage)
 		return s, err
+	}
+	if err != nil {
+		return s, fmt.Errorf("%w (see runtime-api -help)", err)
 	}
 	s.command = flags.Args()
 	env := environment(environ)
-	if err := fromEnvironment(flags, env); err != nil {
-		return s, err
-	}
+	faults := []error{fromEnvironment(flags, env)}
 	if text := env("REQUEST_SIZE_LIMIT"); text != "" && s.maxRequest == 0 {
 		if err := (megabytes{&s.maxRequest}).set(text); err != nil {
-			return s, fmt.Errorf("REQUEST_SIZE_LIMIT: %w", err)
+			faults = append(faults, fmt.Errorf("REQUEST_SIZE_LIMIT: %w", err))
 		}
 	}
 	reply, err := event.ReplyFrom(env)
-	if err != nil {
-		return s, err
-	}
 	s.reply = reply
-	return s, s.check()
+	return s, errors.Join(append(faults, err, s.check())...)
 }
 
-func (s *settings) flags(usage io.Writer) *flag.FlagSet {
+func (s *settings) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("runtime-api", flag.ContinueOnError)
-	f.SetOutput(usage)
+	f.SetOutput(io.Discard) // faults are told once, by whoever reads the error
 	f.StringVar(&s.addr, "addr", ":8080", "`address` of the front door")
 	f.StringVar(&s.metricsAddr, "metrics-addr", "", "`address` of /metrics for Prometheus; none if empty")
 	f.StringVar(&s.name, "function-name", "function", "the function's `name`")
@@ -154,17 +157,18 @@ func (s *settings) flags(usage io.Writer) *flag.FlagSet {
 	f.StringVar(&s.tmpDir, "tmp-dir", "", "`directory` below which each environment gets one of its own as TMPDIR; shared /tmp if empty")
 	f.StringVar(&s.clients, "clients", filepath.Join(os.TempDir(), "lambkin-clients"), "`directory` where our runtime clients are unpacked if -runtime needs one")
 	f.StringVar(&s.sink, "sink", "", "`URL` that results are posted to instead of being answered")
-	f.Usage = func() { s.usage(f, usage) }
+	f.Usage = func() {}
 	return f
 }
 
-func (s *settings) usage(f *flag.FlagSet, w io.Writer) {
+func printUsage(f *flag.FlagSet, w io.Writer) {
 	fmt.Fprint(w, "Run a Lambda function behind an HTTP front door.\n\n"+
 		"  runtime-api [flags] -- COMMAND ARGS…   start COMMAND as the runtime\n"+
 		"  runtime-api exec -- COMMAND ARGS…      a runtime: run COMMAND for each event, event on stdin, answer on stdout\n"+
 		"  runtime-api gorpc -- HANDLER           a runtime: run a Go handler built for the go1.x runtime\n\n"+
 		"Without a COMMAND -runtime says what is started: AWS's client or a bootstrap where the image has one (/var/runtime,\n"+
 		"/var/task, /opt), else our client with the image's node, python3 or ruby.\n\nFlags:\n")
+	f.SetOutput(w)
 	f.PrintDefaults()
 	fmt.Fprintln(w, "\nEnvironment variables for flags that are not given, first one first:")
 	vars := variables()
@@ -198,11 +202,12 @@ func fromEnvironment(flags *flag.FlagSet, env func(string) string) error {
 	given := make(map[string]bool)
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var faults []error
-	for name, from := range variables() {
+	all := variables()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if given[name] {
 			continue
 		}
-		for _, variable := range from {
+		for _, variable := range all[name] {
 			value := env(variable)
 			if value == "" {
 				continue

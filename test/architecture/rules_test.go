@@ -25,6 +25,7 @@ func imports() map[string][]string {
 			"internal/awshttp", "internal/event", "internal/lambda",
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/telemetry",
 		},
+		"runtime-api/tracing": {"internal/event", "internal/lambda"},
 		"runtime-api/pod": {
 			"internal/lambda",
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/process", "runtime-api/server", "runtime-api/telemetry",
@@ -32,7 +33,7 @@ func imports() map[string][]string {
 		"docs": {"internal/gateway"},
 		"runtime-api": {
 			"bootstrap", "bootstrap/runner", "internal/event", "internal/lambda",
-			"runtime-api/pod", "runtime-api/process", "runtime-api/server",
+			"runtime-api/pod", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 
 		// What goes into images beside the function. The suite is for tests alone, so nobody may import it.
@@ -142,7 +143,14 @@ func podModules() map[string]string {
 		"github.com/prometheus/client_model":                    "of client_golang",
 		"github.com/prometheus/common":                          "of client_golang",
 		"github.com/prometheus/procfs":                          "of client_golang",
-		"google.golang.org/protobuf":                            "of client_golang",
+		"google.golang.org/protobuf":                            "of client_golang; the messages in which spans are sent",
+		"go.opentelemetry.io/otel":                              "spans",
+		"go.opentelemetry.io/otel/sdk":                          "samplers and batches of spans",
+		"go.opentelemetry.io/otel/trace":                        "of otel",
+		"go.opentelemetry.io/otel/metric":                       "of otel",
+		"go.opentelemetry.io/auto/sdk":                          "of otel",
+		"github.com/go-logr/logr":                               "of otel",
+		"github.com/go-logr/stdr":                               "of otel",
 	}
 }
 
