@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,7 @@ func logCases() []testCase {
 	return []testCase{
 		{"Contents", logContents},
 		{"Follow", logFollow},
+		{"JSON", logJSON},
 	}
 }
 
@@ -201,6 +203,38 @@ func logContents(t *testing.T, f *fixture) {
 	}
 	if tail := f.log(t, "f", engine.LogOptions{Tail: 1}); strings.Count(tail, "\n") != 1 {
 		t.Errorf("the last line is %q", tail)
+	}
+}
+
+// logJSON holds that format, levels and group of the log are as the function asks.
+func logJSON(t *testing.T, f *fixture) {
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Logging = &v1alpha1.Logging{Format: v1alpha1.LogFormatJSON, ApplicationLogLevel: "WARN", SystemLogLevel: "INFO", LogGroup: "/mine"}
+	})
+	f.deploy(t, "g", func(s *v1alpha1.FunctionSpec) {
+		s.Logging = &v1alpha1.Logging{Format: v1alpha1.LogFormatJSON, SystemLogLevel: "WARN"}
+	})
+	for name, want := range map[string]string{"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "WARN", "AWS_LAMBDA_LOG_GROUP_NAME": "/mine"} {
+		if got := f.answer(t, "f", do{Do: "env", Text: name}); got != quote(t, want) {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	cases := map[string]struct{ has, lacks []string }{
+		"f": {[]string{`"platform.report"`, `"loud"`}, []string{`"quiet"`, "REPORT RequestId"}},
+		"g": {[]string{`"quiet"`, `"loud"`}, []string{`"platform.report"`, "REPORT RequestId"}},
+	}
+	for name, tc := range cases {
+		f.call(t, name, do{Do: "log", Text: `{"level":"INFO","message":"quiet"}` + "\n" + `{"level":"ERROR","message":"loud"}`})
+		var text string
+		f.eventually(t, "the log of "+name, func() bool {
+			text = f.log(t, name, engine.LogOptions{})
+			return !slices.ContainsFunc(tc.has, func(word string) bool { return !strings.Contains(text, word) })
+		})
+		for _, word := range tc.lacks {
+			if strings.Contains(text, word) {
+				t.Errorf("the log of %s holds %s:\n%s", name, word, text)
+			}
+		}
 	}
 }
 

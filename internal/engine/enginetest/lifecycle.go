@@ -183,7 +183,9 @@ func provisioned(t *testing.T, f *fixture) {
 	one := int32(1)
 	warm := &v1alpha1.Concurrency{Provisioned: &one}
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) { s.Concurrency = warm })
-	f.answer(t, "f", do{Do: "version"})
+	if got := f.answer(t, "f", do{Do: "env", Text: "AWS_LAMBDA_INITIALIZATION_TYPE"}); got != `"provisioned-concurrency"` {
+		t.Errorf("a provisioned environment believes to be %s", got)
+	}
 
 	broken := f.function(t, "g", f.goHandler(t, "first"))
 	broken.Spec.Concurrency = warm
