@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -241,6 +242,8 @@ func (b *bench) largePayload() ([]row, error) {
 	}
 	defer stop()
 	body := append(append([]byte{'"'}, bytes.Repeat([]byte("x"), 6<<20-2)...), '"')
+	// The proxy is no yardstick here: it cuts off what it has not passed on when the echo begins.
+	servers = slices.DeleteFunc(servers, func(s server) bool { return s.name == "proxy" })
 	m, err := b.compare(servers, load{callers: 1, total: 20, body: body})
 	if err != nil {
 		return nil, err
