@@ -1,6 +1,7 @@
 package failures
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/cli/host"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -53,6 +55,24 @@ func TestPayloadsStayPrivate(t *testing.T) {
 	}
 	if log := s.output(); strings.Contains(log, marker) {
 		t.Error("a payload is in the log")
+	}
+}
+
+// TestTooLargeAnswers holds that an answer and an error that do not fit cost the caller a sentence and nobody a process.
+func TestTooLargeAnswers(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-environments", "1", "-timeout", "30s")
+	for _, event := range []string{`{"Do":"big","N":6291600}`, `{"Do":"error","N":6291600}`} {
+		r := s.invoke(event)
+		if r.status != http.StatusOK || r.header.Get("X-Amz-Function-Error") != "Unhandled" || len(r.body) > 1000 || !strings.Contains(r.body, "Function.ResponseSizeTooLarge") {
+			t.Errorf("%s got %d %.200s %v", event, r.status, r.body, r.err)
+		}
+		s.wantEcho()
+	}
+	for size, status := range map[int]int{lambda.MaxRequestPayload: http.StatusOK, lambda.MaxRequestPayload + 1: http.StatusRequestEntityTooLarge} {
+		if r := s.invoke(`{"Text":"` + strings.Repeat("x", size-11) + `"}`); r.status != status {
+			t.Errorf("a request of %d bytes got %d %.200s, want %d", size, r.status, r.body, status)
+		}
 	}
 }
 
@@ -124,6 +144,28 @@ func TestSlowloris(t *testing.T) {
 	s.wantEcho()
 }
 
+// TestSlowlorisAtServe does the same to the server of one machine.
+func TestSlowlorisAtServe(t *testing.T) {
+	t.Parallel()
+	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	var all sync.WaitGroup
+	for _, text := range []string{"G", "POST /2015-03-31/functions HTTP/1.1\r\nHost: x\r\n", "GET /_url/fn/ HTTP/1.1\r\nHost: x\r\nX: "} {
+		all.Go(func() { wantClosed(t, strings.TrimPrefix(s.URL, "http://"), text) })
+	}
+	if r := heard(client.Get(s.URL + "/2015-03-31/functions")); r.status != http.StatusOK {
+		t.Errorf("somebody else got %+v", r)
+	}
+	all.Wait()
+}
+
 func wantClosed(t *testing.T, addr, text string) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -166,6 +208,10 @@ func TestThousandCallersAtAQueueOfAHundred(t *testing.T) {
 	all.Wait()
 	if got[200] < 100 || got[429] == 0 || got[200]+got[429] != 1000 {
 		t.Errorf("1,000 callers got %v", got)
+	}
+	want := fmt.Sprintf("lambkin_throttles_total{function=\"fn\",reason=\"full\",version=\"$LATEST\"} %d\n", got[429])
+	if r := heard(client.Get("http://" + s.metrics + "/metrics")); !strings.Contains(r.body, want) {
+		t.Errorf("%d callers were refused, but not because the queue was full:\n%s", got[429], r.body)
 	}
 	s.wantEcho()
 }

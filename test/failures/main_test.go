@@ -73,8 +73,16 @@ func (s *server) output() string {
 	return s.log.String()
 }
 
-// start starts runtime-api with the tests' function, waits until it is ready, and ends it with the test.
+// start is launch that waits until the program is ready.
 func start(t *testing.T, flags ...string) *server {
+	t.Helper()
+	s := launch(t, flags...)
+	s.until("runtime-api is ready", func() bool { return s.get("/_lambkin/readyz").status == http.StatusOK })
+	return s
+}
+
+// launch starts runtime-api with the tests' function and ends it with the test.
+func launch(t *testing.T, flags ...string) *server {
 	t.Helper()
 	s := &server{T: t, addr: freePort(t), metrics: freePort(t), ended: make(chan error, 1)}
 	args := append([]string{"-addr", s.addr, "-metrics-addr", s.metrics, "-function-name", "fn", "-tmp-dir", t.TempDir(), "-grace", "30s"}, flags...)
@@ -91,14 +99,6 @@ func start(t *testing.T, flags ...string) *server {
 		if t.Failed() {
 			t.Logf("the end of the log:\n%s", tail(s.output(), 2000))
 		}
-	})
-	s.until("runtime-api is ready", func() bool {
-		res, err := client.Get("http://" + s.addr + "/_lambkin/readyz")
-		if err != nil {
-			return false
-		}
-		_ = res.Body.Close()
-		return res.StatusCode == http.StatusOK
 	})
 	return s
 }
@@ -130,7 +130,12 @@ func (s *server) invoke(event string) reply {
 }
 
 func (s *server) post(path, body string) reply {
-	res, err := client.Post("http://"+s.addr+path, "application/json", strings.NewReader(body))
+	return heard(client.Post("http://"+s.addr+path, "application/json", strings.NewReader(body)))
+}
+
+func (s *server) get(path string) reply { return heard(client.Get("http://" + s.addr + path)) }
+
+func heard(res *http.Response, err error) reply {
 	if err != nil {
 		return reply{err: err}
 	}

@@ -22,12 +22,19 @@ type event struct {
 	Text string
 }
 
-func main() { lambda.Start(handle) }
+func main() {
+	for file := os.Getenv("WAIT_FOR"); file != ""; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(file); err == nil {
+			break
+		}
+	}
+	lambda.Start(handle)
+}
 
 func handle(_ context.Context, e event) (any, error) {
 	switch e.Do {
 	case "error":
-		return nil, errors.New("handled")
+		return nil, errors.New("handled" + strings.Repeat("!", e.N))
 	case "panic":
 		panic("unhandled")
 	case "exit":
@@ -47,6 +54,9 @@ func handle(_ context.Context, e event) (any, error) {
 		return &zeros{left: e.N}, nil
 	case "pid":
 		return os.Getpid(), nil
+	case "place":
+		time.Sleep(time.Duration(e.N) * time.Millisecond)
+		return map[string]any{"Parent": os.Getppid(), "Tmp": os.TempDir()}, nil
 	}
 	return e.Text, nil
 }
