@@ -10,8 +10,14 @@ import (
 )
 
 // onReady is called at the runtime's first request for work: registration of extensions is over, and the environment
-// is ready when all of them are.
+// is ready when all of them are. A fast runtime may ask before we know that it has started; what it prints would not yet
+// be followed, so it waits until we do.
 func (in *incarnation) onReady(ctx context.Context) error {
+	select {
+	case <-in.launched:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	in.registry.CloseRegistration()
 	select {
 	case <-in.registry.Ready():

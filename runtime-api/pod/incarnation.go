@@ -42,9 +42,10 @@ type incarnation struct {
 	runtime    *process.Process
 	extensions map[string]*process.Process
 
-	ready   chan struct{} // closed when runtime and extensions have initialized
-	overran chan struct{} // gets one when the runtime used up its time
-	used    chan struct{} // gets one at each hand-over
+	launched chan struct{} // closed when the runtime process is ours to watch and its output is followed
+	ready    chan struct{} // closed when runtime and extensions have initialized
+	overran  chan struct{} // gets one when the runtime used up its time
+	used     chan struct{} // gets one at each hand-over
 }
 
 func newIncarnation(e *environment, t *invoke.Task) *incarnation {
@@ -53,6 +54,7 @@ func newIncarnation(e *environment, t *invoke.Task) *incarnation {
 		cfg:        e.pod.cfg,
 		task:       t,
 		extensions: make(map[string]*process.Process),
+		launched:   make(chan struct{}),
 		ready:      make(chan struct{}),
 		overran:    make(chan struct{}, 1),
 		used:       make(chan struct{}, 1),
@@ -288,6 +290,7 @@ func (in *incarnation) startRuntime() *invoke.Failure {
 	}
 	in.runtime = p
 	in.story.runtimeStarted(p)
+	close(in.launched)
 	return nil
 }
 
