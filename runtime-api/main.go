@@ -20,6 +20,12 @@ import (
 
 func main() {
 	process.MaybeHelper()
+	if os.Getpid() == 1 {
+		// Before all else: Go's signal handling alone may take the main thread for good.
+		if err := process.Reap(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, "runtime-api: orphaned processes will not be reaped:", err)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)

@@ -22,7 +22,6 @@ import (
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
-	"github.com/lambkin-dev/lambkin/runtime-api/process"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
 )
@@ -43,11 +42,6 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		runtime.GOMAXPROCS(threads(s.environments * s.concurrency))
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	if os.Getpid() == 1 {
-		if err := process.Reap(context.WithoutCancel(ctx)); err != nil {
-			logger.Warn("orphaned processes will not be reaped", "error", err)
-		}
-	}
 	cfg, err := s.pod(environ)
 	if err != nil {
 		return err
