@@ -177,6 +177,66 @@ func TestInvokeModes(t *testing.T) {
 	}
 }
 
+// TestURLCORS holds that each member of a URL's policy is what browsers are told.
+func TestURLCORS(t *testing.T) {
+	s := start(t, host.Config{})
+	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "app"}, Spec: v1alpha1.FunctionSpec{
+		Runtime: "exec", Handler: "run", Code: v1alpha1.Code{Zip: put(t, s.Engine, "#!/bin/sh\necho '\"ok\"'\n")},
+	}}
+	if err := s.Engine.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, s.Engine, fn)
+	u := &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{FunctionName: "app", AuthType: v1alpha1.AuthTypeNone, CORS: &v1alpha1.CORS{
+		AllowCredentials: true, AllowHeaders: []string{"x-asked"}, AllowMethods: []string{"PUT"}, AllowOrigins: []string{"https://page.example"},
+		ExposeHeaders: []string{"x-shown"}, MaxAge: 7,
+	}}}
+	if err := s.Engine.Create(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	for u.Status.URL == "" {
+		time.Sleep(10 * time.Millisecond)
+		if err := s.Engine.Get(t.Context(), u.Name, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(method, origin string) http.Header {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, u.Status.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		if method == http.MethodOptions {
+			req.Header.Set("Access-Control-Request-Method", http.MethodPut)
+			req.Header.Set("Access-Control-Request-Headers", "x-asked")
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.Header
+	}
+	const prefix = "Access-Control-"
+	for name, tc := range map[string]struct {
+		header http.Header
+		want   map[string]string
+	}{
+		"Preflight": {told(http.MethodOptions, "https://page.example"), map[string]string{
+			"Allow-Origin": "https://page.example", "Allow-Methods": "PUT", "Allow-Headers": "x-asked", "Allow-Credentials": "true", "Max-Age": "7",
+		}},
+		"Call":  {told(http.MethodPut, "https://page.example"), map[string]string{"Allow-Origin": "https://page.example", "Expose-Headers": "x-shown", "Allow-Credentials": "true"}},
+		"Other": {told(http.MethodPut, "https://other.example"), map[string]string{"Allow-Origin": ""}},
+	} {
+		for header, want := range tc.want {
+			if got := tc.header.Get(prefix + header); got != want {
+				t.Errorf("%s: %s%s is %q, want %q", name, prefix, header, got, want)
+			}
+		}
+	}
+}
+
 // put uploads an archive with one executable.
 func put(t *testing.T, e engine.Engine, script string) *v1alpha1.Blob {
 	t.Helper()

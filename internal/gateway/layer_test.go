@@ -122,3 +122,18 @@ func (f *fixture) layers(in sdk.ListLayersInput) []string {
 	}
 	return found
 }
+
+// TestLayerWords holds that what is said about a layer is given back.
+func TestLayerWords(t *testing.T) {
+	f := newFixture(t)
+	if _, err := f.client.PublishLayerVersion(t.Context(), &sdk.PublishLayerVersionInput{
+		LayerName: aws.String("lib"), Content: &types.LayerVersionContentInput{ZipFile: zipOf("x", "y")},
+		Description: aws.String("What it is."), LicenseInfo: aws.String("Apache-2.0"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.client.GetLayerVersion(t.Context(), &sdk.GetLayerVersionInput{LayerName: aws.String("lib"), VersionNumber: aws.Int64(1)})
+	if err != nil || aws.ToString(got.Description) != "What it is." || aws.ToString(got.LicenseInfo) != "Apache-2.0" {
+		t.Errorf("GetLayerVersion = %+v, %v", got, err)
+	}
+}

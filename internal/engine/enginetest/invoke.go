@@ -16,6 +16,7 @@ func invokeCases() []testCase {
 	return []testCase{
 		{"Failures", failures},
 		{"Timeout", timeout},
+		{"OutOfMemory", outOfMemory},
 		{"InitError", initError},
 		{"Payloads", payloads},
 		{"Sizes", sizes},
@@ -60,6 +61,17 @@ func failures(t *testing.T, f *fixture) {
 			t.Errorf("%s: after it the function answers %s", name, got)
 		}
 	}
+}
+
+// outOfMemory holds that a function has the memory it asks for, and no more.
+func outOfMemory(t *testing.T, f *fixture) {
+	f.deploy(t, "small", func(s *v1alpha1.FunctionSpec) { s.MemorySize = 128 })
+	f.deploy(t, "large", func(s *v1alpha1.FunctionSpec) { s.MemorySize = 1024 })
+	if r := f.call(t, "small", do{Do: "allocate", N: 400}); r.FunctionError != lambda.Unhandled || r.ErrorType != "Runtime.OutOfMemory" {
+		t.Errorf("400 MB in 128 MB: %s (%q, %q)", r.Payload, r.FunctionError, r.ErrorType)
+	}
+	f.answer(t, "small", do{Do: "echo", Data: 1})
+	f.answer(t, "large", do{Do: "allocate", N: 400})
 }
 
 func timeout(t *testing.T, f *fixture) {

@@ -87,6 +87,8 @@ func misbehave(e event) (any, error) {
 		return strings.Repeat("x", e.N), nil
 	case "stream":
 		return stream(e), nil
+	case "allocate":
+		return allocate(e.N), nil
 	case "once":
 		return once(e)
 	}
@@ -108,6 +110,13 @@ func stream(e event) io.Reader {
 		w.Close()
 	}()
 	return r
+}
+
+// allocate uses n MB, for long enough to be noticed.
+func allocate(n int) int {
+	used := bytes.Repeat([]byte("x"), n<<20)
+	time.Sleep(time.Second)
+	return len(used) + int(used[len(used)-1]) - 'x'
 }
 
 // once fails until it was called n times in this environment.
