@@ -157,7 +157,7 @@ func (o *applyOptions) printDry(steps []step) error {
 		s.doc.Object.Default()
 		objects = append(objects, typed(s.doc.Object))
 	}
-	if o.app.flags.output == "json" {
+	if o.app.flags.output == "json" || o.app.flags.output == "name" {
 		return o.app.printAll(objects, nil)
 	}
 	return manifest.Write(o.app.IO.Out, objects...)

@@ -1,9 +1,12 @@
 package command_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -57,6 +60,34 @@ func (f *fixture) run(args ...string) (code int, out, told string) {
 	}
 	code = command.Run(f.t.Context(), app, args)
 	return code, strings.ReplaceAll(stdout.String(), f.url, "URL"), strings.ReplaceAll(stderr.String(), f.url, "URL")
+}
+
+// begin starts a command line that goes on until ctx ends. said waits for a line of its output and gives what follows.
+func (f *fixture) begin(ctx context.Context, args ...string) (ended <-chan int, said func(prefix string) string) {
+	f.t.Helper()
+	r, w := io.Pipe()
+	env := maps.Clone(f.env) // the test goes on to change its own
+	app := &command.App{
+		IO:     &terminal.Streams{In: strings.NewReader(""), Out: w, Err: io.Discard},
+		Getenv: func(name string) string { return env[name] },
+	}
+	codes := make(chan int, 1)
+	go func() {
+		codes <- command.Run(ctx, app, args)
+		_ = w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	return codes, func(prefix string) string {
+		f.t.Helper()
+		for lines.Scan() {
+			if rest, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), prefix); ok {
+				go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the command
+				return rest
+			}
+		}
+		f.t.Fatalf("%q never said %q", args, prefix)
+		return ""
+	}
 }
 
 // ok runs a command line that must succeed and gives what it printed.

@@ -367,8 +367,8 @@ func (o *deployOptions) release(ctx context.Context, e engine.Objects, fn *v1alp
 func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
 	fn.ResourceVersion = ""
 	fn.Default()
-	if o.app.flags.output == "json" {
-		return o.app.printDocument(typed(fn))
+	if o.app.flags.output == "json" || o.app.flags.output == "name" {
+		return o.app.printOne(fn, nil)
 	}
 	return manifest.Write(o.app.IO.Out, typed(fn))
 }
