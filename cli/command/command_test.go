@@ -62,30 +62,49 @@ func (f *fixture) run(args ...string) (code int, out, told string) {
 	return code, strings.ReplaceAll(stdout.String(), f.url, "URL"), strings.ReplaceAll(stderr.String(), f.url, "URL")
 }
 
-// begin starts a command line that goes on until ctx ends. said waits for a line of its output and gives what follows.
+// begin starts a command line that goes on until ctx ends. said waits for a line of its output and gives what follows
+// prefix.
 func (f *fixture) begin(ctx context.Context, args ...string) (ended <-chan int, said func(prefix string) string) {
 	f.t.Helper()
 	r, w := io.Pipe()
+	return f.start(ctx, r, w, io.Discard, w, args)
+}
+
+// beginTelling is begin for what goes to standard error.
+func (f *fixture) beginTelling(ctx context.Context, args ...string) (ended <-chan int, told func(prefix string) string) {
+	f.t.Helper()
+	r, w := io.Pipe()
+	return f.start(ctx, r, io.Discard, w, w, args)
+}
+
+func (f *fixture) start(ctx context.Context, r *io.PipeReader, out, err io.Writer, end *io.PipeWriter, args []string) (<-chan int, func(string) string) {
 	env := maps.Clone(f.env) // the test goes on to change its own
 	app := &command.App{
-		IO:     &terminal.Streams{In: strings.NewReader(""), Out: w, Err: io.Discard},
+		IO:     &terminal.Streams{In: strings.NewReader(""), Out: out, Err: err},
 		Getenv: func(name string) string { return env[name] },
 	}
 	codes := make(chan int, 1)
 	go func() {
 		codes <- command.Run(ctx, app, args)
-		_ = w.Close()
+		_ = end.Close()
 	}()
-	lines := bufio.NewScanner(r)
+	lines := make(chan string, 1000)
+	go func() { // ends with the command
+		defer close(lines)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			select {
+			case lines <- strings.TrimSpace(s.Text()):
+			default: // nobody waits for it
+			}
+		}
+	}()
 	return codes, func(prefix string) string {
-		f.t.Helper()
-		for lines.Scan() {
-			if rest, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), prefix); ok {
-				go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the command
+		for line := range lines {
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
 				return rest
 			}
 		}
-		f.t.Fatalf("%q never said %q", args, prefix)
+		f.t.Errorf("%q never said %q", args, prefix)
 		return ""
 	}
 }
