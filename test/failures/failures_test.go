@@ -95,6 +95,23 @@ func TestGrandchildThatKeepsPipesOpen(t *testing.T) {
 	s.until("the grandchild is dead", func() bool { return errors.Is(syscall.Kill(-pgid, 0), syscall.ESRCH) })
 }
 
+// TestStuckProcessesAreKilled holds that a process whose time was up is not only replaced: it is gone, whatever it ignores.
+func TestStuckProcessesAreKilled(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-timeout", "1s", "-environments", "1")
+	for _, event := range []string{`{"Do":"stubborn"}`, `{"Do":"sleep","N":3600000}`} {
+		pid, err := strconv.Atoi(s.invoke(`{"Do":"pid"}`).body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.invoke(event); !strings.Contains(r.body, `"errorType":"Sandbox.Timedout"`) {
+			t.Errorf("%s got %+v", event, r)
+		}
+		s.until("the process that overran is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+		s.wantEcho()
+	}
+}
+
 // TestLargestStream reads 200 MiB to the last byte, and one byte more to the error that ends it.
 func TestLargestStream(t *testing.T) {
 	if testing.Short() {
