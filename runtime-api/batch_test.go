@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -12,7 +13,7 @@ import (
 // counter counts the writes that reach it, and is as slow as its gate.
 type counter struct {
 	bytes.Buffer
-	writes int
+	writes atomic.Int32
 	gate   chan struct{} // nil: open
 }
 
@@ -20,7 +21,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	if c.gate != nil {
 		<-c.gate
 	}
-	c.writes++
+	c.writes.Add(1)
 	return c.Buffer.Write(p)
 }
 
@@ -32,12 +33,12 @@ func TestBatchGathersAMoment(t *testing.T) {
 			fmt.Fprintf(b, "line %d\n", i)
 		}
 		synctest.Wait()
-		if out.writes != 0 {
-			t.Errorf("%d writes before the moment was over", out.writes)
+		if n := out.writes.Load(); n != 0 {
+			t.Errorf("%d writes before the moment was over", n)
 		}
 		b.Close()
-		if out.String() != "line 0\nline 1\nline 2\n" || out.writes > 2 {
-			t.Errorf("%d writes of %q", out.writes, out.String())
+		if out.String() != "line 0\nline 1\nline 2\n" || out.writes.Load() > 2 {
+			t.Errorf("%d writes of %q", out.writes.Load(), out.String())
 		}
 	})
 }
@@ -75,13 +76,13 @@ func TestBatchIsBounded(t *testing.T) {
 		out := &counter{gate: make(chan struct{})}
 		b := newBatch(out)
 		block := make([]byte, 64<<10)
-		written := 0
+		var written atomic.Int64
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for range 100 {
 				_, _ = b.Write(block)
-				written += len(block)
+				written.Add(int64(len(block)))
 			}
 		}()
 		synctest.Wait()
@@ -90,8 +91,8 @@ func TestBatchIsBounded(t *testing.T) {
 			t.Fatal("the writer did not wait for a reader that is stuck")
 		default:
 		}
-		if written > 2*batchSize+2*len(block) {
-			t.Errorf("%d bytes lie in memory", written)
+		if n := written.Load(); n > 2*batchSize+2*int64(len(block)) {
+			t.Errorf("%d bytes lie in memory", n)
 		}
 		close(out.gate)
 		<-done

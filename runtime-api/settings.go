@@ -111,7 +111,7 @@ func read(args, environ []string, usage io.Writer) (settings, error) {
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		printUsage(flags, usage)
-		return s, err
+		return s, flag.ErrHelp
 	}
 	if err != nil {
 		return s, fmt.Errorf("%w (see runtime-api -help)", err)
@@ -232,15 +232,15 @@ func address(flagName, value string) string {
 // check finds what no single flag can.
 func (s *settings) check() error {
 	var faults []error
-	bound := func(name string, n, least, most int) {
-		if n < least || n > most {
-			faults = append(faults, fmt.Errorf("-%s is %d: use %d to %d", name, n, least, most))
+	bound := func(name string, n, most int) {
+		if n < 1 || n > most {
+			faults = append(faults, fmt.Errorf("-%s is %d: use 1 to %d", name, n, most))
 		}
 	}
-	bound("environments", s.environments, 1, 1000)
-	bound("max-concurrency", s.concurrency, 1, 1000)
-	bound("queue-depth", s.queueDepth, 1, 100_000)
-	bound("memory", s.memory, 1, 1<<20)
+	bound("environments", s.environments, 1000)
+	bound("max-concurrency", s.concurrency, 1000)
+	bound("queue-depth", s.queueDepth, 100_000)
+	bound("memory", s.memory, 1<<20)
 	if !lambda.Name(s.name).Valid() {
 		faults = append(faults, fmt.Errorf("-function-name is %q: use 1 to 64 letters, digits, hyphens and underscores", s.name))
 	}

@@ -356,10 +356,10 @@ func (s *Session) overrun(h *held) {
 	}
 }
 
-// end gives t its outcome; it reports false if t had one.
-func (s *Session) end(t *Task, r *lambda.Result) bool {
+// end gives t its outcome, unless it has one.
+func (s *Session) end(t *Task, r *lambda.Result) {
 	r.RequestID = t.In.ID
-	return t.finish(r, s.opts.Hooks.Ended)
+	t.finish(r, s.opts.Hooks.Ended)
 }
 
 // drop takes h from the runtime's hands; the caller holds the lock.

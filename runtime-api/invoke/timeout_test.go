@@ -22,7 +22,7 @@ func TestTimeout(t *testing.T) {
 		if task.Result() != nil {
 			t.Fatal("ended before its time was up")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantResult(t, task, lambda.Result{RequestID: "a", FunctionError: "Unhandled", ErrorType: "Sandbox.Timedout",
 			Payload: []byte(`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: a Error: Task timed out after 3.00 seconds"}`)})
 		synctest.Wait()

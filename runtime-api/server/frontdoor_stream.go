@@ -77,7 +77,7 @@ func (s *httpStream) Write(p []byte) (int, error) {
 	if _, err := s.w.Write(rest); err != nil {
 		return 0, err //nolint:wrapcheck // the pod only needs to know that the caller has gone
 	}
-	return len(p), s.conn.Flush() //nolint:wrapcheck // same
+	return len(p), s.conn.Flush()
 }
 
 // next looks for the head in the stream's next bytes.
@@ -85,7 +85,7 @@ func (s *httpStream) next(p []byte) (*event.Response, []byte, error) {
 	if s.prelude == nil {
 		return event.StreamHead(""), p, nil
 	}
-	return s.prelude.Next(p) //nolint:wrapcheck // says all there is to say
+	return s.prelude.Next(p)
 }
 
 func (s *httpStream) begin(head *event.Response) error {

@@ -81,7 +81,7 @@ func TestFrontDoorStreamIsNotHeldBack(t *testing.T) {
 		}
 		return &lambda.Result{}, err
 	}, streaming)
-	resp, err := http.Get(url) //nolint:noctx // a test
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,14 +133,14 @@ func TestFrontDoorSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got string
+	var got strings.Builder
 	for e := range stream.GetStream().Events() {
 		if chunk, ok := e.(*types.InvokeWithResponseStreamResponseEventMemberPayloadChunk); ok {
-			got += string(chunk.Value.Payload)
+			got.Write(chunk.Value.Payload)
 		}
 	}
-	if err := stream.GetStream().Close(); err != nil || got != "streamed" {
-		t.Errorf("InvokeWithResponseStream = %q, %v", got, err)
+	if err := stream.GetStream().Close(); err != nil || got.String() != "streamed" {
+		t.Errorf("InvokeWithResponseStream = %q, %v", got.String(), err)
 	}
 }
 

@@ -75,10 +75,13 @@ func newLeanDoor(ln net.Listener, handler http.Handler, limits leanLimits) *Lean
 // Accept gives the server the next connection that is not plain.
 func (d *LeanDoor) Accept() (net.Conn, error) { return d.rest.Accept() }
 
-// Close stops accepting, and closes connections on which nothing is under way.
+// Close stops accepting, and closes connections on which nothing is under way. It may be called again.
 func (d *LeanDoor) Close() error {
 	d.close()
-	return d.Listener.Close()
+	if err := d.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // Wait returns when all calls that the door answers itself have their answers, or with ctx's error, after which it

@@ -405,7 +405,7 @@ func TestLeanDoorClosesGracefully(t *testing.T) {
 				if _, err := io.WriteString(conn, callFn("", "x")); err != nil {
 					return
 				}
-				resp, err := http.ReadResponse(in, nil)
+				resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // read to its end; the connection is closed below
 				if err != nil {
 					return
 				}
@@ -491,7 +491,10 @@ func TestLeanDoorUndeclaredLengths(t *testing.T) {
 		want    heard
 	}{
 		"Nothing": {func(http.ResponseWriter, *http.Request) {}, heard{Status: 200}},
-		"Status":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418); w.WriteHeader(500) }, heard{Status: 418}},
+		"Status": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+			w.WriteHeader(http.StatusOK)
+		}, heard{Status: http.StatusTeapot}},
 		"Pieces": {func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 3 {
 				fmt.Fprintf(w, "%d,", i)

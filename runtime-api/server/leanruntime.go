@@ -98,13 +98,12 @@ func parseRuntimeHead(head []byte) (runtimeRequest, error) {
 
 // header takes the headers that matter here and refuses those that ask for more than the loop does.
 func (r *runtimeRequest) header(name, value []byte) error {
+	if asksForMore(name, value) {
+		return errNotLean
+	}
 	switch {
 	case fold(name, "Content-Length"):
-		n, err := strconv.ParseUint(string(value), 10, 62)
-		if err != nil || r.size != sizeUnknown {
-			return errNotLean
-		}
-		r.size = int64(n)
+		return r.sized(value)
 	case fold(name, "Transfer-Encoding"):
 		if !fold(value, "chunked") || r.size != sizeUnknown {
 			return errNotLean
@@ -126,22 +125,32 @@ func (r *runtimeRequest) header(name, value []byte) error {
 			return errNotLean
 		}
 		r.host = true
-	case asksForMore(name, value), fold(name, "Trailer") && !plainTrailers(value):
-		return errNotLean
+	case fold(name, "Trailer"):
+		return plainTrailers(value)
 	}
 	return nil
 }
 
-// plainTrailers says that all announced trailers are those with which a runtime reports an error.
-func plainTrailers(value []byte) bool {
+// sized takes the declared length of the body.
+func (r *runtimeRequest) sized(value []byte) error {
+	n, err := strconv.ParseUint(string(value), 10, 62)
+	if err != nil || r.size != sizeUnknown {
+		return errNotLean
+	}
+	r.size = int64(n)
+	return nil
+}
+
+// plainTrailers takes an announcement of trailers if all are those with which a runtime reports an error.
+func plainTrailers(value []byte) error {
 	const prefix = "Lambda-Runtime-Function-Error-"
 	for name := range bytes.SplitSeq(value, []byte(",")) {
 		name = bytes.TrimSpace(name)
 		if len(name) < len(prefix) || !fold(name[:len(prefix)], prefix) || !consistsOf(name, "-") {
-			return false
+			return errNotLean
 		}
 	}
-	return true
+	return nil
 }
 
 // next answers GET next.

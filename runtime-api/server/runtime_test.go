@@ -116,7 +116,7 @@ type heard struct {
 func (w *wire) hear() heard {
 	w.Helper()
 	for {
-		resp, err := http.ReadResponse(w.in, nil)
+		resp, err := http.ReadResponse(w.in, nil) //nolint:bodyclose // read to its end; the connection goes on
 		if err != nil {
 			w.Fatalf("read the answer: %v", err)
 		}

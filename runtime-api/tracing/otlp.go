@@ -61,7 +61,7 @@ func attributes(b []byte, member protowire.Number, all []attribute.KeyValue) []b
 }
 
 // value is an AnyValue. Ours are strings; what else may come from OTEL_RESOURCE_ATTRIBUTES is written as one.
-func value(v attribute.Value) []byte { return text(nil, 1, v.Emit()) }
+func value(v attribute.Value) []byte { return text(nil, 1, v.String()) }
 
 func message(b []byte, member protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, member, protowire.BytesType), content)

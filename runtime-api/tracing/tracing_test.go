@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -85,17 +86,12 @@ func TestSpanOfOutcome(t *testing.T) {
 				t.Fatalf("%s: %d spans", tc.reason, len(got))
 			}
 			want := make(map[string]string)
-			add := func(m map[string]string) {
-				for k, v := range m {
-					want[k] = v
-				}
-			}
-			add(always)
+			maps.Copy(want, always)
 			if tc.ran {
-				add(ran)
+				maps.Copy(want, ran)
 			}
 			if tc.failed != "" {
-				add(map[string]string{"error.type": tc.failed})
+				want["error.type"] = tc.failed
 			}
 			if d := cmp.Diff(want, asMap(got[0].Attributes)); d != "" {
 				t.Errorf("%s: attributes (-want +got):\n%s", tc.reason, d)
@@ -113,7 +109,7 @@ func TestSpanOfOutcome(t *testing.T) {
 func asMap(all []attribute.KeyValue) map[string]string {
 	m := make(map[string]string)
 	for _, a := range all {
-		m[string(a.Key)] = a.Value.Emit()
+		m[string(a.Key)] = a.Value.String()
 	}
 	return m
 }
