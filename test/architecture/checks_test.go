@@ -81,7 +81,7 @@ func checkRows(pkgs []pkg, table map[string][]string) []string {
 
 // free reports whether a package stands outside the table because nothing depends on it.
 func free(name string) bool {
-	return slices.ContainsFunc([]string{"bench", "test", "tools", "internal/deps"}, func(root string) bool { return within(name, root) }) ||
+	return slices.ContainsFunc([]string{"bench", "test", "tools"}, func(root string) bool { return within(name, root) }) ||
 		strings.HasPrefix(name, "functions/")
 }
 
