@@ -147,6 +147,7 @@ func described(all []candidate) string {
 	return strings.Join(names, " or ")
 }
 
+// topFiles lists what may be code of the function: hidden files are settings of tools.
 func topFiles(files fs.FS) ([]string, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
@@ -154,7 +155,7 @@ func topFiles(files fs.FS) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !e.IsDir() && !strings.HasSuffix(e.Name(), "_test.go") {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), "_test.go") {
 			names = append(names, e.Name())
 		}
 	}
@@ -187,9 +188,10 @@ func modules(names, extensions, customary []string) []string {
 }
 
 var (
-	nodeExport = regexp.MustCompile(`(?m)(?:exports\.|export\s+(?:const|let|var|async\s+function|function)\s+)([A-Za-z_$][\w$]*)`)
-	pythonDef  = regexp.MustCompile(`(?m)^(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(\s*\w+[^,)]*,\s*\w+`)
-	rubyDef    = regexp.MustCompile(`(?m)^\s*def\s+((?:self\.)?[a-z_]\w*)[\s(]*(?:event:|\*\*)`)
+	nodeExport = regexp.MustCompile(`(?:exports\.|export\s+(?:const|let|var|async\s+function|function)\s+)([A-Za-z_$][\w$]*)` +
+		`|(?:module\.exports\s*=|export)\s*\{[^}]*?\b(handler)\s*[,:}(]`)
+	pythonDef = regexp.MustCompile(`(?m)^(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(\s*\w+[^,)]*,\s*\w+`)
+	rubyDef   = regexp.MustCompile(`(?m)^\s*def\s+((?:self\.)?[a-z_]\w*)[\s(]*(?:event:|\*\*)`)
 )
 
 func nodeHandler(files fs.FS, names []string) (string, error) {
@@ -276,7 +278,7 @@ func functionsOf(files fs.FS, name string, form *regexp.Regexp) ([]string, error
 	}
 	var functions []string
 	for _, m := range form.FindAllSubmatch(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), -1) {
-		if f := string(m[1]); !slices.Contains(functions, f) {
+		if f := string(bytes.Join(m[1:], nil)); !slices.Contains(functions, f) {
 			functions = append(functions, f)
 		}
 	}

@@ -1,8 +1,12 @@
 package source
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestIgnore(t *testing.T) {
@@ -67,4 +71,72 @@ func FuzzIgnore(f *testing.F) {
 			t.Error("nothing was dropped by no pattern")
 		}
 	})
+}
+
+// TestWalkAgreesWithIgnored: what dev watches is what deploy packs.
+func TestWalkAgreesWithIgnored(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{
+		"index.mjs", "lib/a.mjs", "lib/a.pyc", "notes/x.txt", "keep.log", "drop.log", ".git/HEAD", "function.yaml", "lib/function.yaml",
+		"node_modules/p/index.js", "node_modules/.cache/x", "build/out.js", "src/build/out.js", IgnoreFile,
+	} {
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		if name == IgnoreFile {
+			text = "*.log\n!keep.log\n/build/\nnotes\n"
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := walk(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored, err := Ignored(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.name)
+		if ignored(e.name, false) {
+			t.Errorf("%s is packed, but Ignored says it is not", e.name)
+		}
+	}
+	want := []string{"index.mjs", "keep.log", "lib/a.mjs", "lib/function.yaml", "node_modules/p/index.js", "src/build/out.js"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("packed (-want +got):\n%s", diff)
+	}
+	for name, folder := range map[string]bool{"drop.log": false, "notes": true, "build": true, ".git": true, "function.yaml": false} {
+		if !ignored(name, folder) {
+			t.Errorf("%s is not packed, but Ignored says it is", name)
+		}
+	}
+}
+
+func TestIgnoreFileThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, IgnoreFile), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := walk(dir); err == nil {
+		t.Error("walk went on without the patterns")
+	}
+	if _, err := Ignored(dir); err == nil {
+		t.Error("Ignored went on without the patterns")
+	}
+}
+
+func TestCommandName(t *testing.T) {
+	for want, args := range map[string][]string{
+		"go build": {"go", "build", "-trimpath", "."}, "npm ci": {"npm", "ci", "--omit=dev"}, "python3": {"python3", "-c", "import os"}, "true": {"true"},
+	} {
+		if got := commandName(args[0], args[1:]); got != want {
+			t.Errorf("commandName(%q) = %q, want %q", args, got, want)
+		}
+	}
 }

@@ -74,6 +74,14 @@ func stamp(obj runtime.Object, kind string) {
 	obj.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kind))
 }
 
+// neverNull makes an empty list [] rather than null, as Kubernetes' own servers do: clients loop over it unasked.
+func neverNull(list runtime.Object) {
+	items := reflect.ValueOf(list).Elem().FieldByName("Items")
+	if items.IsNil() {
+		items.Set(reflect.MakeSlice(items.Type(), 0, 0))
+	}
+}
+
 // fill replaces what dst points to by what src points to; both have the same type.
 func fill(dst, src runtime.Object) { reflect.ValueOf(dst).Elem().Set(reflect.ValueOf(src).Elem()) }
 

@@ -86,6 +86,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, res resource) erro
 		return err
 	}
 	stamp(list, res.kind+"List")
+	neverNull(list)
 	writeJSON(w, http.StatusOK, list)
 	return nil
 }
