@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
+	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
 )
 
 // Config says where a server listens and keeps its data.
@@ -58,6 +60,7 @@ type Server struct {
 	Sandbox error
 
 	local   *local.Engine
+	tracer  *tracing.Tracer // nil if nobody takes spans
 	http    *http.Server
 	served  chan error
 	closing context.CancelFunc
@@ -80,17 +83,32 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), ln.Close())
 	}
-	s.Engine = s.local
+	s.tracer, err = tracing.Start(os.Getenv, tracing.Config{Service: "lambkin", Identity: c.Identity, Log: c.Log})
+	if err != nil {
+		c.Log.Warn("invocations have no spans", "reason", err)
+	}
+	s.Engine = tracedEngine{Engine: s.local, invoker: s.tracer.Invoker(s.local)}
 	closing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.closing = cancel
 	s.http = &http.Server{
-		Handler:           s.handler(closing, c),
+		Handler:           s.tracer.Handler(s.handler(closing, c)),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	go func() { s.served <- s.http.Serve(ln) }()
 	return s, nil
+}
+
+// tracedEngine is an engine whose invocations have spans.
+type tracedEngine struct {
+	engine.Engine
+	invoker lambda.Invoker
+}
+
+// Invoke runs a function within a span.
+func (t tracedEngine) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+	return t.invoker.Invoke(ctx, in)
 }
 
 func (s *Server) engineConfig(c Config) local.Config {
@@ -172,7 +190,10 @@ func (s *Server) Close(ctx context.Context) error {
 		stopped = fmt.Errorf("end the connections: %w", stopped)
 	}
 	if err := s.local.Close(ctx); err != nil {
-		return errors.Join(fmt.Errorf("close the engine: %w", err), stopped)
+		stopped = errors.Join(fmt.Errorf("close the engine: %w", err), stopped)
+	}
+	if err := s.tracer.Stop(ctx); err != nil {
+		stopped = errors.Join(fmt.Errorf("send the last spans: %w", err), stopped)
 	}
 	return stopped
 }

@@ -233,11 +233,11 @@ func (f *tmFile) notes(fn tmFunction) []string {
 func labelsOf(list []string) (map[string]string, error) {
 	labels := map[string]string{}
 	for _, l := range list {
-		key, value, ok := strings.Cut(strings.Replace(l, ":", "=", 1), "=")
-		if !ok {
+		at := strings.IndexAny(l, ":=") // tm took both
+		if at < 0 {
 			return nil, fmt.Errorf("label %q is not of the form key=value", l)
 		}
-		labels[strings.TrimSpace(key)] = strings.TrimSpace(value)
+		labels[strings.TrimSpace(l[:at])] = strings.TrimSpace(l[at+1:])
 	}
 	return labels, nil
 }

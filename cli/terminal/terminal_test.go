@@ -88,3 +88,63 @@ func TestProgress(t *testing.T) {
 		})
 	}
 }
+
+func TestPrintingGoesWhereItBelongs(t *testing.T) {
+	s, out, err := streams()
+	s.Printf("result %d\n", 1)
+	s.Notef("note %d", 2)
+	if out.String() != "result 1\n" || err.String() != "note 2\n" {
+		t.Errorf("results %q, notes %q", out, err)
+	}
+}
+
+func TestColouredTable(t *testing.T) {
+	s, out, _ := streams()
+	s.Colour = true
+	table := terminal.Table{Head: []string{"A", "B"}}
+	table.Add("1", "2")
+	s.Print(table)
+	if got := out.String(); got != "\x1b[1mA   B\x1b[0m\n1   2\n" {
+		t.Errorf("printed %q, want a bold head and plain rows", got)
+	}
+}
+
+func TestEmptyTable(t *testing.T) {
+	s, out, _ := streams()
+	s.Print(terminal.Table{Head: []string{"A", "B"}})
+	s.Print(terminal.Table{})
+	if got := out.String(); got != "A   B\n\n" {
+		t.Errorf("printed %q", got)
+	}
+}
+
+// TestSystem has no terminal, as in a pipe: nothing may move or be coloured.
+func TestSystem(t *testing.T) {
+	s := terminal.System()
+	if s.Colour && !s.Live {
+		t.Error("colour without a terminal")
+	}
+	t.Setenv("NO_COLOR", "1")
+	if terminal.System().Colour {
+		t.Error("colour in spite of NO_COLOR")
+	}
+	t.Setenv("TERM", "dumb")
+	if terminal.System().Live {
+		t.Error("a moving line on a terminal that cannot")
+	}
+}
+
+// TestProgressSpins looks at a step that takes long on a terminal: it moves, tells the time, and leaves one line.
+func TestProgressSpins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, err := streams()
+		s.Live = true
+		p := s.Begin("compile")
+		time.Sleep(1500 * time.Millisecond)
+		p.Done()
+		lines := strings.Split(err.String(), "\r\x1b[K")
+		if len(lines) < 4 || !strings.HasSuffix(lines[1], "compile 1.0s") || lines[len(lines)-1] != "compile … 1.5s\n" {
+			t.Errorf("wrote %q", lines)
+		}
+	})
+}
