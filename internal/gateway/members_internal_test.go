@@ -56,7 +56,7 @@ func proofs() map[string]string {
 		"routingConfig.AdditionalVersionWeights":           "TestReleasesArrive",
 		"settings.Description":                             "TestUpdateFunctionConfiguration",
 		"settings.Handler":                                 "TestUpdateFunctionConfiguration",
-		"settings.Layers":                                  "TestUpdateFunctionConfiguration",
+		"settings.Layers":                                  "TestLayers",
 		"settings.MemorySize":                              "TestUpdateFunctionConfiguration",
 		"settings.Role":                                    "TestUpdateFunctionConfiguration",
 		"settings.Runtime":                                 "TestUpdateFunctionConfiguration",

@@ -67,6 +67,7 @@ type Session struct {
 	state   state
 	current map[string]*held   // what the runtime holds, by request id
 	last    *held              // in a single session: the one answered last, whose time still runs until the next call
+	given   *Task              // given to the session before its runtime has started, and not yet fetched
 	waiting context.CancelFunc // ends the wait of a single session's poller
 	init    initResult         // how init ended
 }
@@ -130,7 +131,7 @@ func (s *Session) Next(ctx context.Context, alive func() bool) (*Task, error) {
 	if err := s.passed(ctx, first); err != nil {
 		return nil, err
 	}
-	if t := s.assigned(first); t != nil {
+	if t := s.assigned(); t != nil {
 		return t, nil
 	}
 	if s.multi() {
@@ -153,17 +154,19 @@ func (s *Session) Assign(t *Task) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = stateStarted
+	s.state, s.given = stateStarted, t
 	return true
 }
 
-// assigned is the task of a runtime's first call, if one was assigned.
-func (s *Session) assigned(first bool) *Task {
+// assigned is the task that was assigned, for the one poller that comes for it first. What another poller holds by then is
+// none of that: it would be run twice.
+func (s *Session) assigned() *Task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.only()
-	if !first || t == nil {
-		return nil
+	t := s.given
+	s.given = nil
+	if t == nil || s.current[t.In.ID] == nil {
+		return nil // there is none, or its time is over
 	}
 	s.state = stateRunning
 	return t

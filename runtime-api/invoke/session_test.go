@@ -282,6 +282,36 @@ func TestPollersOfOneProcessGetOneTask(t *testing.T) {
 	})
 }
 
+// TestNoPollerGetsAnothersTask has one poller of many get work while the first is still held up by the end of init: the first
+// must not be given the same once more.
+func TestNoPollerGetsAnothersTask(t *testing.T) {
+	release := make(chan struct{})
+	held := make(chan struct{})
+	f := newFixture(t, Options{Concurrency: 4, Hooks: Hooks{Ready: func(context.Context) error {
+		close(held)
+		<-release
+		return nil
+	}}})
+	first := make(chan *Task, 1)
+	go func() {
+		task, err := f.s.Next(context.Background(), here)
+		if err != nil {
+			t.Errorf("the first poller: %v", err)
+		}
+		first <- task
+	}()
+	<-held
+	f.submit("a")
+	if got := f.next(); got.In.ID != "a" {
+		t.Fatalf("the second poller got %q", got.In.ID)
+	}
+	f.submit("b")
+	close(release)
+	if got := <-first; got == nil || got.In.ID != "b" {
+		t.Errorf("the first poller got %+v, want b", got)
+	}
+}
+
 func TestSecondPollerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, Options{})

@@ -11,8 +11,13 @@ import (
 
 // onReady is called at the runtime's first request for work: registration of extensions is over, and the environment
 // is ready when all of them are. A fast runtime may ask before we know that it has started; what it prints would not yet
-// be followed, so it waits until we do.
+// be followed, so it waits until we do. A runtime with many pollers, or one that tries again, comes here more than once.
 func (in *incarnation) onReady(ctx context.Context) error {
+	select {
+	case <-in.ready:
+		return nil
+	default:
+	}
 	select {
 	case <-in.launched:
 	case <-ctx.Done():
@@ -21,7 +26,7 @@ func (in *incarnation) onReady(ctx context.Context) error {
 	in.registry.CloseRegistration()
 	select {
 	case <-in.registry.Ready():
-		close(in.ready)
+		in.readyOnce.Do(func() { close(in.ready) })
 		return nil
 	case <-in.registry.Failed():
 		return invoke.ErrClosed
@@ -33,6 +38,9 @@ func (in *incarnation) onReady(ctx context.Context) error {
 // onIdle is called when the runtime asks for more: the environment is free when the extensions that were told of the
 // invocation before are done with it too. Their time is the invocation's.
 func (in *incarnation) onIdle(ctx context.Context) error {
+	if err := in.onReady(ctx); err != nil {
+		return err
+	}
 	done := in.registry.Idle()
 	select {
 	case <-done:

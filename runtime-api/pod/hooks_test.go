@@ -21,8 +21,9 @@ func TestReadyWaitsForTheLaunch(t *testing.T) {
 		if err := in.onReady(gone); !errors.Is(err, context.Canceled) {
 			t.Errorf("a runtime that is gone gets %v", err)
 		}
-		answered := make(chan error, 1)
+		answered := make(chan error, 2)
 		go func() { answered <- in.onReady(t.Context()) }()
+		go func() { answered <- in.onIdle(t.Context()) }() // another poller of the same process
 		synctest.Wait()
 		select {
 		case err := <-answered:
@@ -30,8 +31,10 @@ func TestReadyWaitsForTheLaunch(t *testing.T) {
 		default:
 		}
 		close(in.launched)
-		if err := <-answered; err != nil {
-			t.Errorf("after the launch: %v", err)
+		for range 2 {
+			if err := <-answered; err != nil {
+				t.Errorf("after the launch: %v", err)
+			}
 		}
 		<-in.ready
 	})

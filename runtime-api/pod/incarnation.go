@@ -42,10 +42,11 @@ type incarnation struct {
 	runtime    *process.Process
 	extensions map[string]*process.Process
 
-	launched chan struct{} // closed when the runtime process is ours to watch and its output is followed
-	ready    chan struct{} // closed when runtime and extensions have initialized
-	overran  chan struct{} // gets one when the runtime used up its time
-	used     chan struct{} // gets one at each hand-over
+	launched  chan struct{} // closed when the runtime process is ours to watch and its output is followed
+	ready     chan struct{} // closed when runtime and extensions have initialized
+	readyOnce sync.Once
+	overran   chan struct{} // gets one when the runtime used up its time
+	used      chan struct{} // gets one at each hand-over
 }
 
 func newIncarnation(e *environment, t *invoke.Task) *incarnation {

@@ -247,10 +247,10 @@ func logFollow(t *testing.T, f *fixture) {
 		done <- f.Logs(ctx, "f", engine.LogOptions{Follow: true}, pw)
 		pw.Close()
 	}()
+	called := make(chan error, 1)
 	go func() {
-		if _, err := f.Invoke(ctx, invocation(t, "f", do{Do: "log", Text: "seen live"})); err != nil {
-			t.Errorf("Invoke: %v", err)
-		}
+		_, err := f.Invoke(t.Context(), invocation(t, "f", do{Do: "log", Text: "seen live"}))
+		called <- err
 	}()
 	var seen []byte
 	buf := make([]byte, 4096)
@@ -261,6 +261,7 @@ func logFollow(t *testing.T, f *fixture) {
 	}
 	cancel()
 	go io.Copy(io.Discard, pr) //nolint:errcheck // what is left
+	must(t, <-called)
 	if err := <-done; err != nil {
 		t.Errorf("following ends with its context, got %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -40,6 +41,9 @@ func (f *fixture) naps(t *testing.T, n, ms int) (slept []nap, errs []error) {
 			mu.Lock()
 			defer mu.Unlock()
 			var one nap
+			if err == nil && r.FunctionError != "" {
+				err = fmt.Errorf("the function failed: %s", r.Payload)
+			}
 			if err == nil {
 				err = json.Unmarshal(r.Payload, &one)
 			}
@@ -81,7 +85,8 @@ func severalEnvironments(t *testing.T, f *fixture) {
 	f.deploy(t, "f")
 	slept, errs := f.naps(t, 4, 1000)
 	if len(errs) > 0 || most(slept) < 2 || processes(slept) != most(slept) && processes(slept) < 2 {
-		t.Errorf("4 calls at once: %d served, %d at the same time, %d environments, errors %v", len(slept), most(slept), processes(slept), errs)
+		t.Errorf("4 calls at once: %d served, %d at the same time, %d environments, errors %v\n%s",
+			len(slept), most(slept), processes(slept), errs, f.log(t, "f", engine.LogOptions{}))
 	}
 	for i, a := range slept {
 		for _, b := range slept[i+1:] {
@@ -102,7 +107,8 @@ func perEnvironment(t *testing.T, f *fixture) {
 	}
 	slept, errs := f.naps(t, 4, 500)
 	if len(errs) > 0 || most(slept) < 2 || processes(slept) != 1 {
-		t.Errorf("4 calls at once: %d served, %d at the same time, %d environments, errors %v", len(slept), most(slept), processes(slept), errs)
+		t.Errorf("4 calls at once: %d served, %d at the same time, %d environments, errors %v\n%s",
+			len(slept), most(slept), processes(slept), errs, f.log(t, "f", engine.LogOptions{}))
 	}
 }
 
