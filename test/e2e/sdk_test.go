@@ -39,7 +39,7 @@ type sdkRun struct {
 	client *lambda.Client
 }
 
-var fn = aws.String("fn") //nolint:gochecknoglobals // the name of the function of all steps
+var fn = aws.String("fn") // the name of the function of all steps
 
 func (s *sdkRun) create() error {
 	code, err := os.ReadFile(os.Args[1])

@@ -71,9 +71,6 @@ func TestMetricsTellFailuresApart(t *testing.T) {
 	}
 	for outcome, n := range map[string]string{"success": "2", "function_error": "1", "timeout": "1", "crash": "1", "response_too_large": "1"} {
 		want := `lambkin_invocations_total{function="fn",outcome="` + outcome + `",version="$LATEST"} ` + n + "\n"
-		s.until(want, func() bool {
-			r := heard(client.Get("http://" + s.metrics + "/metrics"))
-			return strings.Contains(r.body, want)
-		})
+		s.until(want, func() bool { return strings.Contains(s.scrape(), want) })
 	}
 }

@@ -177,7 +177,7 @@ func TestSlowlorisAtServe(t *testing.T) {
 	for _, text := range []string{"G", "POST /2015-03-31/functions HTTP/1.1\r\nHost: x\r\n", "GET /_url/fn/ HTTP/1.1\r\nHost: x\r\nX: "} {
 		all.Go(func() { wantClosed(t, strings.TrimPrefix(s.URL, "http://"), text) })
 	}
-	if r := heard(client.Get(s.URL + "/2015-03-31/functions")); r.status != http.StatusOK {
+	if r := ask(http.MethodGet, s.URL+"/2015-03-31/functions", ""); r.status != http.StatusOK {
 		t.Errorf("somebody else got %+v", r)
 	}
 	all.Wait()
@@ -227,8 +227,8 @@ func TestThousandCallersAtAQueueOfAHundred(t *testing.T) {
 		t.Errorf("1,000 callers got %v", got)
 	}
 	want := fmt.Sprintf("lambkin_throttles_total{function=\"fn\",reason=\"full\",version=\"$LATEST\"} %d\n", got[429])
-	if r := heard(client.Get("http://" + s.metrics + "/metrics")); !strings.Contains(r.body, want) {
-		t.Errorf("%d callers were refused, but not because the queue was full:\n%s", got[429], r.body)
+	if text := s.scrape(); !strings.Contains(text, want) {
+		t.Errorf("%d callers were refused, but not because the queue was full:\n%s", got[429], text)
 	}
 	s.wantEcho()
 }

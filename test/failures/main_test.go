@@ -22,7 +22,7 @@ import (
 // programs are built once: runtime-api and the function of the tests.
 type programs struct{ server, handler string }
 
-var built programs //nolint:gochecknoglobals // set once by TestMain
+var built programs // set once by TestMain
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -114,7 +114,7 @@ func freePort(t *testing.T) string {
 }
 
 // client keeps no connections, so that nothing of one test is left for another.
-var client = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}} //nolint:gochecknoglobals // never changed
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // reply is what a caller sees.
 type reply struct {
@@ -130,12 +130,20 @@ func (s *server) invoke(event string) reply {
 }
 
 func (s *server) post(path, body string) reply {
-	return heard(client.Post("http://"+s.addr+path, "application/json", strings.NewReader(body)))
+	return ask(http.MethodPost, "http://"+s.addr+path, body)
 }
 
-func (s *server) get(path string) reply { return heard(client.Get("http://" + s.addr + path)) }
+func (s *server) get(path string) reply { return ask(http.MethodGet, "http://"+s.addr+path, "") }
 
-func heard(res *http.Response, err error) reply {
+// scrape gives the metrics.
+func (s *server) scrape() string { return ask(http.MethodGet, "http://"+s.metrics+"/metrics", "").body }
+
+func ask(method, url, body string) reply {
+	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
+	if err != nil {
+		return reply{err: err}
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return reply{err: err}
 	}
