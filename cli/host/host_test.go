@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -286,6 +287,35 @@ func TestURLsInStatus(t *testing.T) {
 	}
 	if fn.Status.URL != "" && fn.Status.URL != s.URL+"/_url/app/" {
 		t.Errorf("URL = %q", fn.Status.URL)
+	}
+}
+
+func TestSpans(t *testing.T) {
+	got := make(chan string, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("read spans: %v", err)
+		}
+		got <- r.URL.Path + " " + string(body)
+	}))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+	s := start(t, host.Config{})
+	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "traced"}, Spec: v1alpha1.FunctionSpec{
+		Runtime: "exec", Handler: "run", Code: v1alpha1.Code{Zip: put(t, s.Engine, "#!/bin/sh\ncat\n")},
+	}}
+	if err := s.Engine.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, s.Engine, fn)
+	if code, body := get(t, s.URL+"/_url/traced/", "", nil); code != http.StatusOK {
+		t.Fatalf("got %d %s", code, body)
+	}
+	if spans := <-got; !strings.HasPrefix(spans, "/v1/traces ") || !strings.Contains(spans, "function:traced") {
+		t.Errorf("the collector got %q", spans)
 	}
 }
 

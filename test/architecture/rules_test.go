@@ -77,7 +77,7 @@ func imports() map[string][]string {
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
 			"api/v1alpha1", "bootstrap/runner", "internal/awshttp", "internal/engine", "internal/engine/local", "internal/engine/remote",
-			"internal/event", "internal/gateway", "internal/lambda", "runtime-api/process", "runtime-api/server",
+			"internal/event", "internal/gateway", "internal/lambda", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 
