@@ -44,6 +44,12 @@ Not run: AWS's clients for Python, Ruby, Java, .NET and Rust. Debian has no pack
 npm and the Go module proxy only.
 `
 
+const heading = `# Runtime clients against the protocol suite
+
+Made by ` + "`make conformance`" + `: every client that is to be had, through every case of ` + "`bootstrap/protocoltest`" + `.
+
+`
+
 // TestConformance runs the protocol suite against every client that is to be had. With LAMBKIN_CONFORMANCE_TABLE=FILE
 // it writes the results there as a Markdown table.
 func TestConformance(t *testing.T) {
@@ -57,7 +63,7 @@ func TestConformance(t *testing.T) {
 	if path == "" {
 		return
 	}
-	if err := os.WriteFile(path, []byte(report.Markdown()+absent), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(heading+report.Markdown()+absent), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -21,7 +21,7 @@ const rootHelp = `Lambkin runs AWS Lambda functions on this machine, and on any 
   lambkin deploy hello                      upload it
   lambkin invoke hello -d '{"name":"you"}'  run it
 
-The AWS CLI, SDKs and Terraform work against the same server: aws --endpoint-url http://127.0.0.1:9000 lambda …
+The AWS CLI and SDKs work against the same server: aws --endpoint-url http://127.0.0.1:9000 lambda …
 
 Exit codes: 0 success; 1 failure; 2 the command line is wrong; 3 the function ran and failed; 4 no server answers;
 130 interrupted.`

@@ -1,5 +1,5 @@
 // Package gateway is the AWS Lambda HTTP API over an [engine.Engine]: it translates AWS's requests into the objects of
-// api/v1alpha1 and those objects into AWS's replies, and does nothing else. AWS's tools (CLI, SDKs, Terraform, SAM) work
+// api/v1alpha1 and those objects into AWS's replies, and does nothing else. AWS's tools work
 // against it unchanged.
 //
 // One table, generated from the SDK's model, holds every operation; each is implemented, implemented in part, or
