@@ -280,13 +280,14 @@ func ready(t *testing.T, e engine.Engine, fn *v1alpha1.Function) {
 func TestURLsInStatus(t *testing.T) {
 	s := start(t, host.Config{})
 	fn := &v1alpha1.Function{ObjectMeta: metav1.ObjectMeta{Name: "app"}, Spec: v1alpha1.FunctionSpec{
-		Runtime: "provided.al2023", Handler: "bootstrap", Code: v1alpha1.Code{URL: &v1alpha1.RemoteArchive{Location: "https://127.0.0.1:1/none.zip"}},
+		Runtime: "exec", Handler: "run", Code: v1alpha1.Code{Zip: put(t, s.Engine, "#!/bin/sh\ncat\n")},
 	}}
 	if err := s.Engine.Create(t.Context(), fn); err != nil {
 		t.Fatal(err)
 	}
-	if fn.Status.URL != "" && fn.Status.URL != s.URL+"/_url/app/" {
-		t.Errorf("URL = %q", fn.Status.URL)
+	ready(t, s.Engine, fn)
+	if want := s.URL + "/_url/app/"; fn.Status.URL != want {
+		t.Errorf("URL = %q, want %q", fn.Status.URL, want)
 	}
 }
 

@@ -75,14 +75,23 @@ func (p *Pod) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result
 	t, taken, err := p.queue.Submit(ctx, in)
 	if err != nil {
 		p.inflight.Done()
-		p.cfg.Observer.Refused("full")
-		return nil, err
+		return nil, p.refused(err)
 	}
 	defer p.leave(t)
 	if !taken {
 		p.grow(func() bool { return p.starting < p.queue.Waiting() })
 	}
 	return p.await(ctx, t, taken)
+}
+
+// refused notes why the queue did not take an invocation.
+func (p *Pod) refused(err error) error {
+	if errors.Is(err, invoke.ErrClosed) {
+		p.cfg.Observer.Refused("closed")
+		return ErrShuttingDown
+	}
+	p.cfg.Observer.Refused("full")
+	return err
 }
 
 // leave counts an invocation out when it has ended, which may be after its caller has gone: a pod that drains waits for
