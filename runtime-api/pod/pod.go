@@ -2,6 +2,7 @@ package pod
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
