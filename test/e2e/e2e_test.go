@@ -58,6 +58,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
 	e.Setenv("XDG_DATA_HOME", e.WorkDir+"/data")
+	e.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // with the race detector each command would end a second later
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
 		out, err := exec.Command("go", "env", name).Output()
 		if err != nil {
