@@ -91,7 +91,7 @@ func waitReady(ctx context.Context, e engine.Objects, fn *v1alpha1.Function, pat
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
 	defer cancel()
 	for pause := firstLook; ; pause = min(2*pause, slowLook) {
-		if err := e.Get(ctx, fn.Name, fn); err != nil {
+		if err := e.Get(ctx, fn.Name, fn); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("look at function %q: %w", lambdaName(fn), err)
 		}
 		c := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionReady)
