@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,7 +87,7 @@ func (d *doors) of(ref lambda.Reference, prefix string) http.Handler {
 			awshttp.WriteError(w, err)
 			return
 		}
-		handler.ServeHTTP(w, without(r, prefix))
+		handler.ServeHTTP(w, awshttp.WithoutPrefix(r, prefix))
 	})
 }
 
@@ -130,27 +129,4 @@ func (d *doors) open(ref lambda.Reference, settings v1alpha1.HTTP) (http.Handler
 		Invoker: d.engine, Function: ref, Identity: d.identity, Format: format, Stream: settings.InvokeMode == v1alpha1.InvokeModeStream,
 	})
 	return d.made[key], nil
-}
-
-// without is a request as the function shall see it: its path begins after prefix.
-func without(r *http.Request, prefix string) *http.Request {
-	if prefix == "" {
-		return r
-	}
-	inner := r.Clone(r.Context())
-	inner.URL = new(url.URL)
-	*inner.URL = *r.URL
-	inner.URL.Path = rooted(strings.TrimPrefix(r.URL.Path, prefix))
-	if r.URL.RawPath != "" {
-		inner.URL.RawPath = rooted(strings.TrimPrefix(r.URL.RawPath, prefix))
-	}
-	inner.RequestURI = inner.URL.RequestURI()
-	return inner
-}
-
-func rooted(path string) string {
-	if strings.HasPrefix(path, "/") {
-		return path
-	}
-	return "/" + path
 }

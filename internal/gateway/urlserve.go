@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"math/big"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -93,7 +92,7 @@ func (g *gateway) route(api http.Handler) http.Handler {
 			api.ServeHTTP(w, r)
 			return
 		}
-		g.serveURL(w, within(r, prefix), id)
+		g.serveURL(w, awshttp.WithoutPrefix(r, prefix), id)
 	})
 }
 
@@ -131,29 +130,6 @@ func forbidden(w http.ResponseWriter) {
 	w.Header().Set("X-Amzn-Errortype", string(lambda.CodeAccessDenied))
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"Message":"Forbidden"}`)) // a caller that has gone needs no answer
-}
-
-// within is a request as the function shall see it: without the part of the path that belongs to the address.
-func within(r *http.Request, prefix string) *http.Request {
-	if prefix == "" {
-		return r
-	}
-	inner := r.Clone(r.Context())
-	inner.URL = new(url.URL)
-	*inner.URL = *r.URL
-	inner.URL.Path = rooted(strings.TrimPrefix(r.URL.Path, prefix))
-	if r.URL.RawPath != "" {
-		inner.URL.RawPath = rooted(strings.TrimPrefix(r.URL.RawPath, prefix))
-	}
-	inner.RequestURI = inner.URL.RequestURI()
-	return inner
-}
-
-func rooted(path string) string {
-	if !strings.HasPrefix(path, "/") {
-		return "/" + path
-	}
-	return path
 }
 
 // door is the front door of one function URL, made from one state of its object.
