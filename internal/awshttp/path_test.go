@@ -1,6 +1,7 @@
 package awshttp_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestWithoutPrefix(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", tc.target, nil)
+			r := httptest.NewRequest(http.MethodGet, tc.target, nil)
 			got := awshttp.WithoutPrefix(r, tc.prefix)
 			if got.RequestURI != tc.uri || got.URL.Path != tc.path || got.URL.RawPath != tc.raw {
 				t.Errorf("got %q, path %q, raw %q", got.RequestURI, got.URL.Path, got.URL.RawPath)
