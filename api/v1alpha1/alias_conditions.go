@@ -1,6 +1,11 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // MarkReady notes that calls to the alias reach the versions of this generation, and where plain HTTP requests go.
 func (s *AliasStatus) MarkReady(generation int64, url string) {
@@ -13,4 +18,14 @@ func (s *AliasStatus) MarkReady(generation int64, url string) {
 func (s *AliasStatus) MarkFailed(generation int64, err error) {
 	s.ObservedGeneration = generation
 	setCondition(&s.Conditions, ConditionReady, metav1.ConditionFalse, *failureOf(err), generation)
+}
+
+// MarkProgressing notes that the alias is being brought up; the sentences say what is awaited.
+func (s *AliasStatus) MarkProgressing(generation int64, doing ...string) {
+	why := Failure{ReasonUpdating, strings.Join(append([]string{"The alias is being updated."}, doing...), " ")}
+	if meta.FindStatusCondition(s.Conditions, ConditionReady) == nil {
+		why = Failure{ReasonCreating, strings.Join(append([]string{"The alias is being created."}, doing...), " ")}
+	}
+	s.ObservedGeneration = generation
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionUnknown, why, generation)
 }

@@ -60,6 +60,30 @@ const (
 	ReasonImageUnsupported Reason = "ImageUnsupported"
 	// ReasonConfigurationUnsupported: the engine cannot give what the spec asks for, such as an architecture. Status False.
 	ReasonConfigurationUnsupported Reason = "ConfigurationUnsupported"
+	// ReasonSpecInvalid: the object was accepted by the API server and still cannot be served as it is. Status False.
+	ReasonSpecInvalid Reason = "SpecInvalid"
+	// ReasonBuildUnsupported: this engine builds nothing. Status False.
+	ReasonBuildUnsupported Reason = "BuildUnsupported"
+	// ReasonBuildFailed: a step of the build failed; the message ends with what it printed last. Status False.
+	ReasonBuildFailed Reason = "BuildFailed"
+	// ReasonBuildTimeout: the build took longer than it may. Status False.
+	ReasonBuildTimeout Reason = "BuildTimeout"
+	// ReasonTektonMissing: code has to be built and the cluster has no Tekton Pipelines. Status False.
+	ReasonTektonMissing Reason = "TektonMissing"
+	// ReasonKnativeMissing: the cluster has no Knative Serving. Status False.
+	ReasonKnativeMissing Reason = "KnativeMissing"
+	// ReasonRegistryForbidden: the registry for functions' images does not accept our credentials. Status False.
+	ReasonRegistryForbidden Reason = "RegistryForbidden"
+	// ReasonRegistryUnavailable: the registry for functions' images does not answer; it is tried again. Status False.
+	ReasonRegistryUnavailable Reason = "RegistryUnavailable"
+	// ReasonNameTaken: a child object of the name that is needed exists and is somebody else's. Status False.
+	ReasonNameTaken Reason = "NameTaken"
+	// ReasonRefused: the cluster refused a child object, such as by a policy or a quota. Status False.
+	ReasonRefused Reason = "Refused"
+	// ReasonRevisionFailed: the Knative Revision did not become ready for a reason that none of the others names. Status False.
+	ReasonRevisionFailed Reason = "RevisionFailed"
+	// ReasonRouteFailed: the Knative Route did not become ready. Status False.
+	ReasonRouteFailed Reason = "RouteFailed"
 	// ReasonInternalError: something failed that the spec is not the cause of; it is tried again. Status False.
 	ReasonInternalError Reason = "InternalError"
 

@@ -8,11 +8,13 @@ import (
 )
 
 // MarkProgressing notes that a generation is being brought up: reason Creating before the first success, Updating after.
-func (s *FunctionStatus) MarkProgressing(generation int64) {
+// The sentences say what is being done just now.
+func (s *FunctionStatus) MarkProgressing(generation int64, doing ...string) {
 	why := Failure{ReasonCreating, "The function is being created."}
 	if meta.IsStatusConditionTrue(s.Conditions, ConditionActive) {
 		why = Failure{ReasonUpdating, "The function is being updated; the code before the update goes on serving."}
 	}
+	why.Message = strings.Join(append([]string{why.Message}, doing...), " ")
 	s.ObservedGeneration = generation
 	setCondition(&s.Conditions, ConditionReady, metav1.ConditionUnknown, why, generation)
 }
@@ -88,7 +90,7 @@ func (r Reason) awsCode() string {
 		return "InvalidZipFileException"
 	case ReasonRuntimeUnavailable:
 		return "InvalidRuntime"
-	case ReasonLayerNotFound, ReasonSecretNotFound, ReasonConfigMapNotFound, ReasonConfigurationUnsupported:
+	case ReasonLayerNotFound, ReasonSecretNotFound, ReasonConfigMapNotFound, ReasonConfigurationUnsupported, ReasonSpecInvalid:
 		return "InvalidConfiguration"
 	case ReasonInitFailed:
 		return "FunctionError.RuntimeInitError"
@@ -100,7 +102,7 @@ func (r Reason) awsCode() string {
 		return "FunctionError.InvalidEntryPoint"
 	case ReasonImageUnavailable:
 		return "ImageAccessDenied"
-	case ReasonImageUnsupported:
+	case ReasonImageUnsupported, ReasonBuildUnsupported, ReasonBuildFailed, ReasonBuildTimeout:
 		return "InvalidImage"
 	default:
 		return "InternalError"

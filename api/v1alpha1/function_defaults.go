@@ -68,9 +68,9 @@ func (l *Logging) setDefaults(functionName string) {
 	}
 }
 
-// packageType is the package type that goes with the code given: Image for an image, else Zip.
+// packageType is the package type that goes with the code given: Image for an image or what makes one, else Zip.
 func (c *Code) packageType() PackageType {
-	if c.Image != nil {
+	if c.Image != nil || (c.Source != nil && c.Source.Dockerfile != "") {
 		return PackageTypeImage
 	}
 	return PackageTypeZip

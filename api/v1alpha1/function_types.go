@@ -26,8 +26,8 @@ const (
 
 // FunctionSpec is a function's configuration: what the Lambda API calls FunctionConfiguration, as far as it is wished for
 // rather than observed.
-// +kubebuilder:validation:XValidation:rule="has(self.code.image) || (has(self.runtime) && has(self.handler))",message="package type Zip needs runtime and handler"
-// +kubebuilder:validation:XValidation:rule="!has(self.code.image) || !(has(self.runtime) || has(self.handler) || has(self.layers))",message="package type Image takes no runtime, handler or layers"
+// +kubebuilder:validation:XValidation:rule="has(self.code.image) || (has(self.code.source) && has(self.code.source.dockerfile)) || (has(self.runtime) && has(self.handler))",message="package type Zip needs runtime and handler"
+// +kubebuilder:validation:XValidation:rule="!(has(self.code.image) || (has(self.code.source) && has(self.code.source.dockerfile))) || !(has(self.runtime) || has(self.handler) || has(self.layers))",message="package type Image takes no runtime, handler or layers"
 type FunctionSpec struct {
 	// FunctionName is the name in ARNs and in the AWS API. It defaults to the object's name and differs from it only
 	// where a Lambda name is not a Kubernetes name (upper case, underscores). It cannot be changed.
@@ -80,6 +80,12 @@ type FunctionSpec struct {
 	// Concurrency bounds how many invocations run at once, and where.
 	// +optional
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	// Scaling says how pods come and go on a cluster.
+	// +optional
+	Scaling *Scaling `json:"scaling,omitempty"`
+	// Pod says how pods run on a cluster, and where.
+	// +optional
+	Pod *Pod `json:"pod,omitempty"`
 	// HTTP says how plain HTTP requests become events.
 	// +optional
 	HTTP *HTTP `json:"http,omitempty"`
@@ -107,7 +113,7 @@ type FunctionSpec struct {
 }
 
 // Code is where a function's code is. Exactly one member is set.
-// +kubebuilder:validation:XValidation:rule="[has(self.zip), has(self.url), has(self.image)].exists_one(set, set)",message="exactly one of zip, url and image must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.zip), has(self.url), has(self.image), has(self.source)].exists_one(set, set)",message="exactly one of zip, url, image and source must be set"
 type Code struct {
 	// Zip is an archive that the engine holds, put there by an upload.
 	// +optional
@@ -118,6 +124,9 @@ type Code struct {
 	// Image is a container image.
 	// +optional
 	Image *Image `json:"image,omitempty"`
+	// Source is code that has to be built first. Only a cluster with Tekton builds.
+	// +optional
+	Source *Source `json:"source,omitempty"`
 }
 
 // Blob names stored bytes by their content.
@@ -141,6 +150,18 @@ type RemoteArchive struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
+// Protocol is what a container speaks.
+// +kubebuilder:validation:Enum=lambda;http
+type Protocol string
+
+// The protocols.
+const (
+	// ProtocolLambda: the container asks the Lambda Runtime API for events.
+	ProtocolLambda Protocol = "lambda"
+	// ProtocolHTTP: the container listens for HTTP on the port that the environment variable PORT names.
+	ProtocolHTTP Protocol = "http"
+)
+
 // Image is a container image with the overrides of the Lambda API's ImageConfig.
 type Image struct {
 	// URI is the image reference, by tag or digest.
@@ -156,6 +177,9 @@ type Image struct {
 	// WorkingDirectory replaces the image's WORKDIR.
 	// +optional
 	WorkingDirectory string `json:"workingDirectory,omitempty"`
+	// Protocol is what the container speaks. Empty: found out from the image, and told in status.protocol.
+	// +optional
+	Protocol Protocol `json:"protocol,omitempty"`
 }
 
 // EphemeralStorage is the size of /tmp.
@@ -247,8 +271,21 @@ const (
 	InvokeModeStream   InvokeMode = "RESPONSE_STREAM"
 )
 
+// Visibility says from where a function's URL can be reached.
+// +kubebuilder:validation:Enum=Public;ClusterLocal
+type Visibility string
+
+// The visibilities.
+const (
+	VisibilityPublic       Visibility = "Public"
+	VisibilityClusterLocal Visibility = "ClusterLocal"
+)
+
 // HTTP says how plain HTTP requests become events.
 type HTTP struct {
+	// Visibility is Public (default) or ClusterLocal: whether the function's URL is served outside the cluster.
+	// +optional
+	Visibility Visibility `json:"visibility,omitempty"`
 	// EventFormat is "2.0" (function URL and HTTP API, default), "1.0" (REST API), "alb", "alb-multi-value" or "raw".
 	// +optional
 	EventFormat EventFormat `json:"eventFormat,omitempty"`
@@ -352,6 +389,18 @@ type FunctionStatus struct {
 	// URL is where plain HTTP requests reach the function.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// Image is the container image that serves, by digest. Empty on one machine, where code runs without images.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// Revision is the name of the Knative Revision that serves.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// Protocol is what the container speaks: as the spec says, or as found out from the image.
+	// +optional
+	Protocol Protocol `json:"protocol,omitempty"`
+	// LastBuild is the build that was started last, of code that has to be built.
+	// +optional
+	LastBuild *BuildStatus `json:"lastBuild,omitempty"`
 }
 
 // Function is a Lambda function: its code and configuration, and the mutable version $LATEST.
@@ -362,6 +411,8 @@ type FunctionStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.revision`,priority=1
+// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.status.image`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Function struct {
 	metav1.TypeMeta   `json:",inline"`

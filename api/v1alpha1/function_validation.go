@@ -55,6 +55,8 @@ func (s *FunctionSpec) validate(at *field.Path) field.ErrorList {
 	faults = append(faults, s.Environment.validate(at.Child("environment"))...)
 	faults = append(faults, validateLayers(s.Layers, at.Child("layers"))...)
 	faults = append(faults, s.Concurrency.validate(at.Child("concurrency"))...)
+	faults = append(faults, s.Scaling.validate(at.Child("scaling"))...)
+	faults = append(faults, s.Pod.validate(at.Child("pod"))...)
 	faults = append(faults, s.HTTP.validate(at.Child("http"))...)
 	faults = append(faults, s.Async.validate(at.Child("async"))...)
 	faults = append(faults, s.Logging.validate(at.Child("logging"))...)
@@ -81,6 +83,9 @@ func (s *FunctionSpec) validateZipPackage(at *field.Path) field.ErrorList {
 	if s.Code.Image != nil {
 		faults = append(faults, field.Forbidden(at.Child("code", "image"), "may not be set for package type Zip"))
 	}
+	if s.Code.Source != nil && s.Code.Source.Dockerfile != "" {
+		faults = append(faults, field.Forbidden(at.Child("code", "source", "dockerfile"), "may not be set for package type Zip"))
+	}
 	if s.Runtime == "" {
 		faults = append(faults, field.Required(at.Child("runtime"), "package type Zip needs a runtime, such as nodejs22.x"))
 	}
@@ -104,6 +109,7 @@ func (s *FunctionSpec) validateImagePackage(at *field.Path) field.ErrorList {
 	}{
 		{at.Child("code", "zip"), s.Code.Zip != nil},
 		{at.Child("code", "url"), s.Code.URL != nil},
+		{at.Child("code", "source"), s.Code.Source != nil && s.Code.Source.Dockerfile == ""},
 		{at.Child("runtime"), s.Runtime != ""},
 		{at.Child("handler"), s.Handler != ""},
 		{at.Child("layers"), len(s.Layers) > 0},
@@ -133,11 +139,15 @@ func (c *Code) validate(at *field.Path) field.ErrorList {
 		members++
 		faults = append(faults, c.Image.validate(at.Child("image"))...)
 	}
+	if c.Source != nil {
+		members++
+		faults = append(faults, c.Source.validate(at.Child("source"))...)
+	}
 	if members == 0 {
-		return append(faults, field.Required(at, "one of zip, url and image must be set"))
+		return append(faults, field.Required(at, "one of zip, url, image and source must be set"))
 	}
 	if members > 1 {
-		return append(faults, field.Forbidden(at, "only one of zip, url and image may be set"))
+		return append(faults, field.Forbidden(at, "only one of zip, url, image and source may be set"))
 	}
 	return faults
 }
@@ -157,6 +167,9 @@ func (i *Image) validate(at *field.Path) field.ErrorList {
 	}
 	if strings.ContainsFunc(i.URI, unicode.IsSpace) {
 		faults = append(faults, field.Invalid(at.Child("uri"), i.URI, "must not contain white space"))
+	}
+	if i.Protocol != "" {
+		faults = append(faults, validateEnum(i.Protocol, []Protocol{ProtocolLambda, ProtocolHTTP}, at.Child("protocol"))...)
 	}
 	faults = append(faults, validateLength(i.URI, maxImageURI, at.Child("uri"))...)
 	return append(faults, validateLength(i.WorkingDirectory, maxWorkingDirectory, at.Child("workingDirectory"))...)
@@ -222,6 +235,9 @@ func (h *HTTP) validate(at *field.Path) field.ErrorList {
 	}
 	formats := []EventFormat{EventFormatV2, EventFormatV1, EventFormatALB, EventFormatALBMultiValue, EventFormatRaw}
 	faults := validateEnum(h.EventFormat, formats, at.Child("eventFormat"))
+	if h.Visibility != "" {
+		faults = append(faults, validateEnum(h.Visibility, []Visibility{VisibilityPublic, VisibilityClusterLocal}, at.Child("visibility"))...)
+	}
 	return append(faults, validateEnum(h.InvokeMode, invokeModes(), at.Child("invokeMode"))...)
 }
 

@@ -16,6 +16,12 @@ type VersionSpec struct {
 	// Function is the function's configuration and code as they were. Its description is the version's own.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
 	Function FunctionSpec `json:"function"`
+	// Image is the container image, by digest, that served when the version was published, if the engine makes images.
+	// The version runs it even if the source that it was built from has moved on.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed"
+	Image string `json:"image,omitempty"`
 	// ProvisionedConcurrency is how many environments are kept initialized for calls that name this version.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -50,6 +50,7 @@ func (v *Version) ValidateUpdate(old Object) field.ErrorList {
 	spec := field.NewPath("spec")
 	faults := immutable(v.Spec.FunctionName, was.Spec.FunctionName, spec.Child("functionName"))
 	faults = append(faults, immutable(v.Spec.Version, was.Spec.Version, spec.Child("version"))...)
+	faults = append(faults, immutable(v.Spec.Image, was.Spec.Image, spec.Child("image"))...)
 	if !equality.Semantic.DeepEqual(v.Spec.Function, was.Spec.Function) {
 		faults = append(faults, field.Forbidden(spec.Child("function"), "cannot be changed; publish a new version"))
 	}

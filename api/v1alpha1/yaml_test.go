@@ -129,7 +129,7 @@ func TestDefinitionsParse(t *testing.T) {
 		}
 		kinds[d.Spec.Names.Kind] = true
 	}
-	want := map[string]bool{"Function": true, "Version": true, "Alias": true, "LayerVersion": true, "FunctionURLConfig": true}
+	want := map[string]bool{"Function": true, "Version": true, "Alias": true, "LayerVersion": true, "FunctionURLConfig": true, "AsyncInvocation": true}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("run make generate; -want +got:\n%s", diff)
 	}

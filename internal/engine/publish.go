@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -52,9 +54,19 @@ func MakeVersion(fn *v1alpha1.Function, number int64, description string) *v1alp
 	if description != "" {
 		spec.Description = description
 	}
-	v := &v1alpha1.Version{Spec: v1alpha1.VersionSpec{FunctionName: spec.FunctionName, Version: number, Function: spec}}
+	v := &v1alpha1.Version{Spec: v1alpha1.VersionSpec{FunctionName: spec.FunctionName, Version: number, Function: spec, Image: servingImage(fn)}}
 	v.Default()
 	return v
+}
+
+// servingImage is the image of the function as it is now; empty while an older generation serves, and where the engine
+// makes no images.
+func servingImage(fn *v1alpha1.Function) string {
+	ready := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || fn.Status.ObservedGeneration != fn.Generation {
+		return ""
+	}
+	return fn.Status.Image
 }
 
 // highestVersion is the number of the last version; 0 if there is none.
@@ -65,8 +77,12 @@ func highestVersion(existing []v1alpha1.Version) int64 {
 	return existing[len(existing)-1].Spec.Version
 }
 
-// sameVersion reports whether a new version would hold nothing new. Descriptions do not count.
+// sameVersion reports whether a new version would hold nothing new. Descriptions do not count; an image that is not known
+// yet does not either.
 func sameVersion(old, fresh *v1alpha1.Version) bool {
+	if old.Spec.Image != "" && fresh.Spec.Image != "" && old.Spec.Image != fresh.Spec.Image {
+		return false
+	}
 	a, b := old.Spec.Function.DeepCopy(), fresh.Spec.Function.DeepCopy()
 	a.Description, b.Description = "", ""
 	return equality.Semantic.DeepEqual(a, b)

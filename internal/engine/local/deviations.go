@@ -23,5 +23,14 @@ func unmet(s *v1alpha1.FunctionSpec) []string {
 	if c := s.Concurrency; c != nil && c.EnvironmentsPerPod > 1 {
 		told = append(told, "concurrency.environmentsPerPod has no effect on one machine: all environments of a function share one pod.")
 	}
+	if s.Scaling != nil {
+		told = append(told, "scaling has no effect on one machine; concurrency has.")
+	}
+	if s.Pod != nil {
+		told = append(told, "pod has no effect on one machine: functions run as the user of the server.")
+	}
+	if s.HTTP != nil && s.HTTP.Visibility == v1alpha1.VisibilityClusterLocal {
+		told = append(told, "http.visibility has no effect on one machine: whoever reaches the server reaches the URL.")
+	}
 	return told
 }

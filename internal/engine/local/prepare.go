@@ -64,6 +64,9 @@ func (e *Engine) prepare(w wish) (*unit, error) {
 
 // checkHost refuses what this engine cannot run at all.
 func (e *Engine) checkHost(d *draft) error {
+	if d.spec.Code.Source != nil {
+		return v1alpha1.Failf(v1alpha1.ReasonBuildUnsupported, "one machine builds nothing from code.source; deploy the folder with the CLI, which builds it here, or use a cluster")
+	}
 	if d.spec.PackageType == v1alpha1.PackageTypeImage {
 		return v1alpha1.Failf(v1alpha1.ReasonImageUnsupported, "container images need a cluster; deploy a zip archive to run on one machine")
 	}

@@ -36,7 +36,7 @@ func final(err error) bool {
 	f := new(v1alpha1.Failure)
 	return errors.As(err, &f) && slices.Contains([]v1alpha1.Reason{
 		v1alpha1.ReasonCodeInvalid, v1alpha1.ReasonEntrypointInvalid,
-		v1alpha1.ReasonImageUnsupported, v1alpha1.ReasonConfigurationUnsupported,
+		v1alpha1.ReasonImageUnsupported, v1alpha1.ReasonConfigurationUnsupported, v1alpha1.ReasonBuildUnsupported,
 	}, f.Reason)
 }
 
