@@ -68,6 +68,45 @@ func FunctionURLObjectName(functionName, qualifier string) string {
 	return AliasObjectName(functionName, qualifier)
 }
 
+// FunctionServiceName is the name of the Knative Service that runs a function's $LATEST: the name of the function's object,
+// unless that begins with a digit, which Knative does not take.
+func FunctionServiceName(functionName string) string {
+	object := ObjectName(functionName)
+	if len(validation.IsDNS1035Label(object)) == 0 {
+		return object
+	}
+	return serviceName("function", functionName, object)
+}
+
+// VersionServiceName is the name of the Knative Service that runs a version, such as "orders-v7-5e541c63".
+func VersionServiceName(functionName string, version int64) string {
+	number := strconv.FormatInt(version, 10)
+	return serviceName("version", functionName+":"+number, ObjectName(functionName), "v"+number)
+}
+
+// AliasRouteName is the name of the Knative Route of an alias, such as "orders-live-db9688b2".
+func AliasRouteName(functionName, alias string) string {
+	return serviceName("alias", functionName+":"+alias, ObjectName(functionName), ObjectName(alias))
+}
+
+// serviceName makes a DNS-1035 label of readable parts and a hash of what they stand for. Parts that are too long are cut
+// to an equal share of the room. What it gives is no object's name by accident, since users do not end names with the
+// hash of a kind and themselves.
+func serviceName(kind, identity string, parts ...string) string {
+	sum := sha256.Sum256([]byte(kind + ":" + identity))
+	hash := hex.EncodeToString(sum[:])[:hashLength]
+	share := (validation.DNS1035LabelMaxLength - hashLength - len("f-") - len(parts)) / len(parts)
+	readable := make([]string, 0, len(parts)+1)
+	for _, p := range parts {
+		readable = append(readable, strings.TrimRight(p[:min(len(p), share)], "-"))
+	}
+	name := strings.Join(append(readable, hash), "-")
+	if name[0] < 'a' {
+		return "f-" + name
+	}
+	return name
+}
+
 // setLabel gives an object the label that makes it its parent's child.
 func setLabel(obj Object, key, value string) {
 	labels := obj.GetLabels()
