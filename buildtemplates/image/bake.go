@@ -1,0 +1,204 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lambkin-dev/lambkin/internal/archive"
+)
+
+// Baker makes function images by putting layers on top of one another. Its zero value works. It is safe for concurrent
+// use.
+type Baker struct {
+	// Registry is how to talk to registries; nil is the zero Registry.
+	Registry *Registry
+	// TempDir is where new layers and archives lie until they are pushed: about twice the size of the zips, for as long
+	// as a bake takes. Empty is the system's.
+	TempDir string
+	// Limits bound each archive, and their size all archives together. The zero value is Lambda's.
+	Limits archive.Limits
+
+	zero Registry
+}
+
+// Bake makes the image and pushes it to target, REPOSITORY or REPOSITORY:TAG. Without a tag the image can be reached by
+// its digest only. Faults of archives are lambda.Error values, all others with a registry [Error].
+func (b *Baker) Bake(ctx context.Context, spec Spec, target string) (Result, error) {
+	if err := spec.check(); err != nil {
+		return Result{}, err
+	}
+	registry := b.registry()
+	to, err := registry.parseTarget(target)
+	if err != nil {
+		return Result{}, err
+	}
+	dir, err := os.MkdirTemp(b.TempDir, "lambkin-bake-")
+	if err != nil {
+		return Result{}, fmt.Errorf("cannot bake without a temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what cannot be deleted now will not be later
+	run := &baking{spec: &spec, dir: dir, limits: b.limits()}
+	if run.session, err = registry.session(ctx); err != nil {
+		return Result{}, err
+	}
+	made, err := run.make(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	return run.session.deliver(ctx, to, made)
+}
+
+func (b *Baker) registry() *Registry {
+	if b.Registry == nil {
+		return &b.zero
+	}
+	return b.Registry
+}
+
+func (b *Baker) limits() archive.Limits {
+	if b.Limits == (archive.Limits{}) {
+		return archive.Lambda()
+	}
+	return b.Limits
+}
+
+// destination is where an image goes.
+type destination struct {
+	repository name.Repository
+	tag        *name.Tag // nil: none
+}
+
+// parseTarget reads where to push to. Unlike for what is read, no tag means none.
+func (r *Registry) parseTarget(target string) (destination, error) {
+	ref, err := r.parse(target)
+	if err != nil {
+		return destination{}, err
+	}
+	to := destination{repository: ref.Context()}
+	tag, ok := ref.(name.Tag)
+	if !ok {
+		return destination{}, &Error{Kind: KindBadReference, Op: "push to", Reference: target, Detail: "a digest follows from the content; name the repository, or a tag of it"}
+	}
+	if _, err := name.NewTag(target, name.StrictValidation); err == nil {
+		to.tag = &tag
+	}
+	return to, nil
+}
+
+// baking is one run of Bake.
+type baking struct {
+	session *session
+	spec    *Spec
+	dir     string
+	limits  archive.Limits
+
+	base, runtime *source // runtime is nil if there is none
+	layers        []part  // those made here, the same for all platforms
+}
+
+// make reads the images and makes the layers, at once, and then puts them together.
+func (b *baking) make(ctx context.Context) (pushable, error) {
+	group, ctx2 := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		b.base, err = b.session.open(ctx2, b.spec.Base)
+		return err
+	})
+	group.Go(func() (err error) {
+		if b.spec.Runtime != "" {
+			b.runtime, err = b.session.open(ctx2, b.spec.Runtime)
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		b.layers, err = b.makeLayers(ctx2)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	archs, index, err := shared(b.base, b.runtime, b.spec.Architecture)
+	if err != nil {
+		return nil, err
+	}
+	notes := annotations(b.spec.Source, b.base.ref.Name(), b.base.digest.String())
+	images := make([]*composed, len(archs))
+	for i, arch := range archs {
+		if images[i], err = b.assemble(arch, notes); err != nil {
+			return nil, err
+		}
+	}
+	if !index {
+		return images[0], nil
+	}
+	return join(archs, images, notes)
+}
+
+// makeLayers turns the zips into layers, one after the other: each is as fast as a processor is.
+func (b *baking) makeLayers(ctx context.Context) ([]part, error) {
+	var parts []part
+	var total int64
+	add := func(a Archive, root string) error {
+		zip, err := a.spool(ctx, b.dir)
+		if err != nil {
+			return err
+		}
+		defer zip.Close()
+		layer, unzipped, err := zipLayer(b.dir, zip, root, b.limits)
+		if err != nil {
+			return err
+		}
+		total += unzipped
+		parts = append(parts, layer.part(root))
+		return checkTotal(total, b.limits.Size)
+	}
+	for _, a := range b.spec.Layers {
+		if err := add(a, LayerRoot); err != nil {
+			return nil, err
+		}
+	}
+	if b.spec.Code != nil {
+		if err := add(*b.spec.Code, TaskRoot); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// assemble puts the image for one architecture together.
+func (b *baking) assemble(arch string, notes map[string]string) (*composed, error) {
+	base, err := b.base.image(arch)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := stack(base)
+	if err != nil {
+		return nil, fault("read image", b.spec.Base, err)
+	}
+	if b.runtime != nil {
+		img, err := b.runtime.image(arch)
+		if err != nil {
+			return nil, err
+		}
+		over, err := stack(img)
+		if err != nil {
+			return nil, fault("read image", b.spec.Runtime, err)
+		}
+		for i := range over {
+			over[i].history = v1.History{CreatedBy: "lambkin runtime"}
+		}
+		parts = append(parts, over...)
+	}
+	file, err := base.ConfigFile()
+	if err != nil {
+		return nil, fault("read image", b.spec.Base, err)
+	}
+	if file.Config, err = configure(file.Config, b.spec, notes); err != nil {
+		return nil, err
+	}
+	return compose(*file, append(parts, b.layers...), notes)
+}
