@@ -29,6 +29,20 @@ func launch(t *testing.T, before []string, args ...string) *program {
 	argv := append(append(before[:len(before):len(before)], binary, "-addr", addr, "-function-name", "fn"), args...)
 	p := &program{cmd: exec.Command(argv[0], argv[1:]...), url: "http://" + addr, stdout: &output{}, stderr: &output{}}
 	p.cmd.Env = append(os.Environ(), "LAMBDA_TASK_ROOT="+t.TempDir())
+	p.start(t)
+	waitFor(t, "the front door listens", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	return p
+}
+
+// start starts the process, which ends with the test.
+func (p *program) start(t *testing.T) {
+	t.Helper()
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.WaitDelay = p.stdout, p.stderr, time.Second
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -40,14 +54,6 @@ func launch(t *testing.T, before []string, args ...string) *program {
 			t.Logf("stdout:\n%s\nstderr:\n%s", p.stdout, p.stderr)
 		}
 	})
-	waitFor(t, "the front door listens", func() bool {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-	return p
 }
 
 // status is a process's entry in /proc; empty if it has gone.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,15 +43,13 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		runtime.GOMAXPROCS(threads(s.environments * s.concurrency))
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	cfg, err := s.pod(environ)
+	out := newBatch(stdout)
+	defer out.Close()
+	metrics := prometheus.NewRegistry()
+	fn, err := s.function(environ, out, logger, server.NewMetrics(metrics, s.name, s.version))
 	if err != nil {
 		return err
 	}
-	out := newBatch(stdout)
-	defer out.Close()
-	cfg.Output, cfg.Logger = out, logger
-	metrics := prometheus.NewRegistry()
-	cfg.Observer = server.NewMetrics(metrics, s.name, s.version)
 	ln, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("open the front door: %w", err)
@@ -62,10 +61,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		}
 		defer stop()
 	}
-	p := pod.New(cfg)
 	spans := s.tracer(environ, logger)
 	defer stopTracer(ctx, spans, logger)
-	handler, err := s.handlerOf(p, spans, logger)
+	handler, err := s.handlerOf(fn, spans, logger)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -74,7 +72,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		ReadHeaderTimeout: readHeaderTimeout,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // callers that hang up are no news
 	}
-	return serve(ctx, p, front, server.NewLeanDoor(ln, handler), time.Duration(s.grace))
+	err = serve(ctx, fn, front, server.NewLeanDoor(ln, handler), time.Duration(s.grace))
+	if failed := new(initFailure); errors.As(err, &failed) {
+		s.giveUp(logger, failed)
+	}
+	return err
 }
 
 // invocationsPerThread is how many invocations under way one thread looks after with ease.
@@ -102,7 +104,7 @@ func (s *settings) pod(environ []string) (pod.Config, error) {
 		Memory:              s.memory,
 		Timeout:             time.Duration(s.timeout),
 		InitTimeout:         time.Duration(s.initTimeout),
-		Env:                 append(environ[:len(environ):len(environ)], "LAMBDA_TASK_ROOT="+root),
+		Env:                 append(environ[:len(environ):len(environ)], "LAMBDA_TASK_ROOT="+root, "HOME="+homeOf(env)),
 		Extensions:          s.extensions,
 		TmpDir:              s.tmpDir,
 		Min:                 s.environments,
@@ -118,7 +120,23 @@ func (s *settings) pod(environ []string) (pod.Config, error) {
 	if err := s.setCommand(&cfg, root); err != nil {
 		return cfg, err
 	}
+	cfg.Env = settled(cfg.Env)
 	return cfg, nil
+}
+
+// settled leaves the last setting of each variable, which counts; programs would find the first.
+func settled(environ []string) []string {
+	var last []string
+	seen := make(map[string]bool, len(environ))
+	for _, v := range slices.Backward(environ) {
+		name, _, _ := strings.Cut(v, "=")
+		if !seen[name] {
+			seen[name] = true
+			last = append(last, v)
+		}
+	}
+	slices.Reverse(last)
+	return last
 }
 
 // setCommand takes the command as given, looked up on PATH, or the bootstrap that the runtime's images bring.
@@ -176,25 +194,32 @@ func (s *settings) extractClients(rt bootstrap.Runtime) (string, error) {
 	return dir, nil
 }
 
-// serve answers at the door until ctx ends. Then it refuses new calls, lets accepted ones end, and ends the processes.
-func serve(ctx context.Context, p *pod.Pod, front *http.Server, door *server.LeanDoor, grace time.Duration) error {
-	p.Start()
-	failed := make(chan error, 1)
-	go func() { failed <- front.Serve(door) }()
+// hopeless is how long a function may take to end whose first init has failed.
+const hopeless = time.Second
+
+// serve answers at the door until ctx ends, or the function is given up. Then it refuses new calls, lets accepted ones
+// end, and ends the processes.
+func serve(ctx context.Context, fn function, front *http.Server, door *server.LeanDoor, grace time.Duration) error {
+	fn.Start()
+	served := make(chan error, 1)
+	go func() { served <- front.Serve(door) }()
+	var cause error
 	select {
-	case err := <-failed:
-		return errors.Join(err, p.Shutdown(ctx))
+	case err := <-served:
+		return errors.Join(err, fn.Shutdown(ctx))
+	case cause = <-fn.GivenUp():
+		grace = min(grace, hopeless)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- p.Shutdown(drain) }()
+	go func() { drained <- fn.Shutdown(drain) }()
 	err := front.Shutdown(drain)
 	if err != nil {
 		_ = front.Close() // the grace is over
 	}
-	return errors.Join(err, door.Wait(drain), <-drained)
+	return errors.Join(cause, err, door.Wait(drain), <-drained)
 }
 
 // tracer is what makes spans; nil if nobody wants any. The environment's wishes are the function's too, so one that
@@ -223,13 +248,13 @@ func stopTracer(ctx context.Context, t *tracing.Tracer, logger *slog.Logger) {
 }
 
 // handlerOf is the front door with the probes beside it.
-func (s *settings) handlerOf(p *pod.Pod, spans *tracing.Tracer, logger *slog.Logger) (http.Handler, error) {
+func (s *settings) handlerOf(fn function, spans *tracing.Tracer, logger *slog.Logger) (http.Handler, error) {
 	sink, err := s.sinkOf()
 	if err != nil {
 		return nil, err
 	}
 	door := spans.Handler(server.NewFrontDoor(server.FrontDoorConfig{
-		Invoker:        spans.Invoker(p),
+		Invoker:        spans.Invoker(fn),
 		Sink:           sink,
 		Function:       lambda.Reference{Name: lambda.Name(s.name)},
 		Identity:       lambda.Identity{Region: s.region, Account: s.account},
@@ -240,7 +265,7 @@ func (s *settings) handlerOf(p *pod.Pod, spans *tracing.Tracer, logger *slog.Log
 		MaxRequest:     s.maxRequest,
 		Log:            logger,
 	}))
-	health := server.NewHealth(func() error { return nil }, func() error { return ready(p) })
+	health := server.NewHealth(func() error { return nil }, fn.Ready)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, server.HealthPrefix) {
 			health.ServeHTTP(w, r)
@@ -256,19 +281,6 @@ func (s *settings) sinkOf() (*server.Sink, error) {
 		return nil, nil //nolint:nilnil // no sink is no fault
 	}
 	return server.NewSink(s.sink, 0)
-}
-
-// ready says whether the pod has an environment that has initialized, or why not.
-func ready(p *pod.Pod) error {
-	select {
-	case <-p.Ready():
-		return nil
-	default:
-	}
-	if f := p.InitFailure(); f != nil {
-		return fmt.Errorf("init failed: %s: %s", f.Type, f.Message)
-	}
-	return errors.New("no execution environment has initialized yet")
 }
 
 func serveMetrics(addr string, metrics *prometheus.Registry) (stop func(), err error) {

@@ -8,10 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lambkin-dev/lambkin/internal/event"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -37,6 +40,9 @@ type settings struct {
 	extensions, tmpDir        string
 	clients                   string
 	sink                      string
+	failOnInit                bool
+	terminationLog            string
+	throttle                  bool
 	command                   []string
 }
 
@@ -100,6 +106,9 @@ func variables() map[string][]string {
 		"tmp-dir":          {"LAMBKIN_TMP_DIR"},
 		"clients":          {"LAMBKIN_CLIENTS"},
 		"sink":             {"K_SINK"},
+		"fail-on-init":     {"LAMBKIN_FAIL_ON_INIT"},
+		"termination-log":  {"LAMBKIN_TERMINATION_LOG"},
+		"throttle":         {"LAMBKIN_THROTTLE"},
 	}
 }
 
@@ -119,6 +128,9 @@ func read(args, environ []string, usage io.Writer) (settings, error) {
 	s.command = flags.Args()
 	env := environment(environ)
 	faults := []error{fromEnvironment(flags, env)}
+	if s.handler == "" {
+		s.handler = handlerIn(s.command)
+	}
 	if text := env("REQUEST_SIZE_LIMIT"); text != "" && s.maxRequest == 0 {
 		if err := (megabytes{&s.maxRequest}).set(text); err != nil {
 			faults = append(faults, fmt.Errorf("REQUEST_SIZE_LIMIT: %w", err))
@@ -157,6 +169,9 @@ func (s *settings) flags() *flag.FlagSet {
 	f.StringVar(&s.tmpDir, "tmp-dir", "", "`directory` below which each environment gets one of its own as TMPDIR; shared /tmp if empty")
 	f.StringVar(&s.clients, "clients", filepath.Join(os.TempDir(), "lambkin-clients"), "`directory` where our runtime clients are unpacked if -runtime needs one")
 	f.StringVar(&s.sink, "sink", "", "`URL` that results are posted to instead of being answered")
+	f.BoolVar(&s.failOnInit, "fail-on-init", false, "exit with status 1 if the first init fails, so that a cluster learns of it; init is tried again otherwise")
+	f.StringVar(&s.terminationLog, "termination-log", "/dev/termination-log", "existing `file` that -fail-on-init writes the error to, in one line")
+	f.BoolVar(&s.throttle, "throttle", false, "start nothing and answer every invocation with 429: a reserved concurrency of 0")
 	f.Usage = func() {}
 	return f
 }
@@ -166,6 +181,7 @@ func printUsage(f *flag.FlagSet, w io.Writer) {
 		"  runtime-api [flags] -- COMMAND ARGS…   start COMMAND as the runtime\n"+
 		"  runtime-api exec -- COMMAND ARGS…      a runtime: run COMMAND for each event, event on stdin, answer on stdout\n"+
 		"  runtime-api gorpc -- HANDLER           a runtime: run a Go handler built for the go1.x runtime\n\n"+
+		"A COMMAND's last word that reads like a handler (app.handler) is the handler if none is given.\n"+
 		"Without a COMMAND -runtime says what is started: AWS's client or a bootstrap where the image has one (/var/runtime,\n"+
 		"/var/task, /opt), else our client with the image's node, python3 or ruby.\n\nFlags:\n")
 	f.SetOutput(w)
@@ -251,6 +267,35 @@ func (s *settings) check() error {
 		faults = append(faults, fmt.Errorf("-log-format is %q: use Text or JSON", s.logFormat))
 	}
 	return errors.Join(faults...)
+}
+
+// A handler as the managed runtimes write them, such as src/app.handler, com.example.Hello::handleRequest or
+// Assembly::Namespace.Class::Method.
+var handlerName = regexp.MustCompile(`^[A-Za-z_][\w$/-]*(?:(?:\.|::)[A-Za-z_][\w$]*)+$`)
+
+// handlerIn is the handler in the command of an image, whose CMD is the handler's name and comes after the entry point;
+// empty if there is none. AWS's own entry point takes it from there too, but extensions would not know it.
+func handlerIn(command []string) string {
+	if len(command) < 2 {
+		return ""
+	}
+	last := command[len(command)-1]
+	if len(last) > maxHandler || !handlerName.MatchString(last) {
+		return ""
+	}
+	return last
+}
+
+// maxHandler is the longest handler that the Lambda API takes.
+const maxHandler = 128
+
+// homeOf is HOME as it was given, or the directory for temporary files if that cannot be written: with a user id of
+// the cluster's choice it is that of nobody, and root file systems are read-only.
+func homeOf(env func(string) string) string {
+	if home := env("HOME"); home != "" && unix.Access(home, unix.W_OK) == nil {
+		return home
+	}
+	return os.TempDir()
 }
 
 // taskRoot is where the function's code is: /var/task as on Lambda, or where we were started.

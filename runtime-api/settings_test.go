@@ -22,6 +22,7 @@ func defaults() settings {
 		addr: ":8080", name: "function", version: "$LATEST", region: "us-east-1", account: "000000000000", memory: 128,
 		timeout: seconds(3 * time.Second), initTimeout: seconds(10 * time.Second), grace: seconds(30 * time.Second),
 		environments: 1, concurrency: 1, queueDepth: 100, logFormat: "Text", extensions: "/opt/extensions", clients: filepath.Join(os.TempDir(), "lambkin-clients"),
+		terminationLog: "/dev/termination-log",
 	}
 }
 
@@ -58,6 +59,15 @@ func TestRead(t *testing.T) {
 				s.queueDepth, s.format, s.stream, s.maxRequest, s.systemLogLevel = 5, event.FormatALB, true, 10, "DEBUG"
 				s.extensions, s.tmpDir, s.metricsAddr, s.clients = "/x", "/t", ":9", "/c"
 			}},
+
+		"Cluster": {reason: "what a cluster's pods are told", environ: []string{"LAMBKIN_FAIL_ON_INIT=true", "LAMBKIN_TERMINATION_LOG=/l", "LAMBKIN_THROTTLE=true"},
+			want: func(s *settings) { s.failOnInit, s.terminationLog, s.throttle = true, "/l", true }},
+		"HandlerOfCommand": {reason: "an image's CMD, after its entry point", args: []string{"--", "/lambda-entrypoint.sh", "app.handler"},
+			want: func(s *settings) {
+				s.command, s.handler = []string{"/lambda-entrypoint.sh", "app.handler"}, "app.handler"
+			}},
+		"HandlerBesideCommand": {reason: "one that is given counts", args: []string{"--", "/e", "app.handler"}, environ: []string{"_HANDLER=other.handler"},
+			want: func(s *settings) { s.command, s.handler = []string{"/e", "app.handler"}, "other.handler" }},
 
 		// The settings of Knative Lambda Runtime.
 		"INVOKER_COUNT":                  {environ: []string{"INVOKER_COUNT=4"}, want: func(s *settings) { s.environments = 4 }},
@@ -144,6 +154,52 @@ func TestReadBounds(t *testing.T) {
 			}
 			if err != nil && (!strings.Contains(err.Error(), tc.flag) || usage.Len() > 0) {
 				t.Errorf("%s %s: %q does not name the flag, or it printed %q beside", tc.flag, tc.value, err, &usage)
+			}
+		})
+	}
+}
+
+func TestHandlerIn(t *testing.T) {
+	cases := map[string]struct {
+		reason, command, want string
+	}{
+		"Python":     {"module and function", "/lambda-entrypoint.sh app.handler", "app.handler"},
+		"Folders":    {"of a module", "npx aws-lambda-ric src/api-v2/index.handler", "src/api-v2/index.handler"},
+		"Ruby":       {"a method of a class", "aws_lambda_ric app.LambdaFunction::Handler.process", "app.LambdaFunction::Handler.process"},
+		"Java":       {"class and method", "java -cp x com.amazonaws.Client com.example.Hello::handle", "com.example.Hello::handle"},
+		"DotNet":     {"assembly, class, method", "/lambda-entrypoint.sh My_App::My.App.Function::Run", "My_App::My.App.Function::Run"},
+		"Nothing":    {"no command", "", ""},
+		"Alone":      {"the program is no handler", "app.handler", ""},
+		"Bootstrap":  {"Go's images name their program only", "/main", ""},
+		"Path":       {"an absolute one", "node /var/task/app.handler", ""},
+		"Option":     {"of the program", "node --import=x.y", ""},
+		"Word":       {"no dot, no handler", "aws-lambda-ric handler", ""},
+		"Sentence":   {"a script in one word", "sh\x00a.b; exec c.d", ""},
+		"Number":     {"an address or a version", "serve 127.0.0.1", ""},
+		"NotTheLast": {"a handler comes last", "run app.handler --verbose", ""},
+		"TooLong":    {"for the Lambda API", "run a." + strings.Repeat("x", 127), ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			command := strings.FieldsFunc(tc.command, func(r rune) bool { return r == ' ' && !strings.Contains(tc.command, "\x00") || r == 0 })
+			if got := handlerIn(command); got != tc.want {
+				t.Errorf("%s: got %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestHomeOf(t *testing.T) {
+	dir := t.TempDir()
+	cases := map[string]struct{ reason, home, want string }{
+		"Kept":    {"it can be written", dir, dir},
+		"Unset":   {"many programs need one", "", os.TempDir()},
+		"Missing": {"it is not there", filepath.Join(dir, "none"), os.TempDir()},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := homeOf(environment([]string{"HOME=" + tc.home})); got != tc.want {
+				t.Errorf("%s: got %q, want %q", tc.reason, got, tc.want)
 			}
 		})
 	}

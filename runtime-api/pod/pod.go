@@ -37,7 +37,9 @@ type Pod struct {
 	live     int // environments
 	starting int // of these, not yet initialized
 	free     []int
+	first    chan struct{} // closed when an init has ended for the first time, well or not
 	ready    chan struct{} // closed when an environment has initialized for the first time
+	tried    bool
 	isReady  bool
 	lastInit *invoke.Failure
 }
@@ -51,6 +53,7 @@ func New(cfg Config) *Pod {
 		queue: invoke.NewQueue(cfg.QueueDepth),
 		life:  life,
 		kill:  kill,
+		first: make(chan struct{}),
 		ready: make(chan struct{}),
 	}
 }
@@ -225,7 +228,14 @@ func (p *Pod) initialized(f *invoke.Failure) {
 		p.isReady = true
 		close(p.ready)
 	}
+	if !p.tried {
+		p.tried = true
+		close(p.first)
+	}
 }
+
+// FirstInit is closed when an init has ended for the first time, well or not; if well, Ready has been closed before it.
+func (p *Pod) FirstInit() <-chan struct{} { return p.first }
 
 // Ready is closed when an environment has initialized for the first time.
 func (p *Pod) Ready() <-chan struct{} { return p.ready }

@@ -24,7 +24,7 @@ const (
 //	lambkin_invocations_total{outcome}    invocations that were handed to a runtime, by how they ended (outcomes below)
 //	lambkin_invocation_duration_seconds   from hand-over to the end of the response
 //	lambkin_queue_duration_seconds        from acceptance to hand-over
-//	lambkin_throttles_total{reason}       invocations that were never handed over: full, expired, cancelled, closed
+//	lambkin_throttles_total{reason}       invocations that were never handed over: full, expired, cancelled, closed, reserved
 //	lambkin_inits_total{outcome}          inits of environments, by how they ended
 //	lambkin_init_duration_seconds         of successful inits
 //	lambkin_environments                  execution environments now
