@@ -15,6 +15,9 @@ func imports() map[string][]string {
 		// Pieces with one purpose, built on the vocabulary alone.
 		"internal/archive": {"internal/lambda"},
 		"internal/awshttp": {"internal/event", "internal/lambda"},
+		// What happens to asynchronous events, the same on every engine; requests to places that users name.
+		"internal/delivery": {"api/v1alpha1", "internal/lambda", "internal/outbound"},
+		"internal/outbound": {},
 
 		// What runs in every pod. Kubernetes objects stop at its door: it knows flags and environment variables.
 		"runtime-api/invoke":    {"internal/lambda"},
@@ -51,9 +54,9 @@ func imports() map[string][]string {
 		"internal/engine/local/queue":   {"internal/lambda"},
 		"internal/engine/local/store":   {"api/v1alpha1", "internal/lambda"},
 		"internal/engine/local": {
-			"api/v1alpha1", "bootstrap", "internal/archive", "internal/engine", "internal/engine/local/blob",
+			"api/v1alpha1", "bootstrap", "internal/archive", "internal/delivery", "internal/engine", "internal/engine/local/blob",
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store", "internal/event",
-			"internal/lambda", "runtime-api/pod", "runtime-api/process",
+			"internal/lambda", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
 		"internal/engine/remote": {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
 		// For tests alone, so nobody may import them.

@@ -3,8 +3,6 @@ package local
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,124 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/delivery"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 func failed(message string) *lambda.Result {
 	return &lambda.Result{FunctionError: lambda.Unhandled, ExecutedVersion: "$LATEST", Payload: []byte(`{"errorMessage":"` + message + `"}`)}
-}
-
-func TestJudge(t *testing.T) {
-	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	by := policy{retries: 2, age: time.Hour, delay: time.Minute, onSuccess: "http://s/", onFailure: "http://f/", deadLetter: "http://d/"}
-	throttled := lambda.Throttled(lambda.ReasonConcurrency, time.Second)
-	cases := map[string]struct {
-		reason     string
-		p          pending
-		by         policy
-		result     *lambda.Result
-		err        error
-		retry      time.Duration // from now; 0: none
-		condition  string
-		deadLetter bool
-	}{
-		"Success":        {"It is done.", pending{}, by, &lambda.Result{}, nil, 0, "Success", false},
-		"FirstFailure":   {"A minute until the first retry.", pending{}, by, failed("x"), nil, time.Minute, "", false},
-		"SecondFailure":  {"Two until the second.", pending{Attempts: 1}, by, failed("x"), nil, 2 * time.Minute, "", false},
-		"ThirdFailure":   {"No third.", pending{Attempts: 2}, by, failed("x"), nil, 0, "RetriesExhausted", true},
-		"NoRetries":      {"Nor any if none is allowed.", pending{}, policy{age: time.Hour, onFailure: "http://f/"}, failed("x"), nil, 0, "RetriesExhausted", false},
-		"TooOld":         {"Nor one that would come too late.", pending{Accepted: now.Add(-time.Hour)}, by, failed("x"), nil, 0, "EventAgeExceeded", true},
-		"Throttled":      {"A refusal is no attempt.", pending{Attempts: 2}, by, nil, throttled, time.Second, "", false},
-		"ThrottledOften": {"Refusals in a row wait longer.", pending{Refusals: 3}, by, nil, throttled, 8 * time.Second, "", false},
-		"ThrottledLong":  {"But not without bound.", pending{Refusals: 300}, by, nil, throttled, 5 * time.Minute, "", false},
-		"ThrottledOld":   {"Until the event is too old.", pending{Accepted: now.Add(-time.Hour)}, by, nil, throttled, 0, "EventAgeExceeded", true},
-		"Pending":        {"A function may become ready.", pending{}, by, nil, lambda.Errorf(lambda.CodeResourceConflict, "Pending"), time.Second, "", false},
-		"Internal":       {"We may recover.", pending{}, by, nil, errors.New("disk"), time.Second, "", false},
-		"Hopeless":       {"A bad request stays one.", pending{}, by, nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "no"), 0, "RetriesExhausted", true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if tc.p.Accepted.IsZero() {
-				tc.p.Accepted = now
-			}
-			v := judge(tc.p, tc.by, tc.result, tc.err, now)
-			if want := now.Add(tc.retry); tc.retry != 0 {
-				if !v.retry.Equal(want) || len(v.mail) != 0 {
-					t.Errorf("%s got %+v, want a retry in %s", tc.reason, v, tc.retry)
-				}
-				return
-			}
-			if !v.retry.IsZero() || len(v.mail) == 0 {
-				t.Fatalf("%s got %+v, want an end", tc.reason, v)
-			}
-			var rec record
-			must(t, json.Unmarshal(v.mail[0].body, &rec))
-			to := map[bool]string{true: "http://s/", false: "http://f/"}[tc.condition == "Success"]
-			if rec.RequestContext.Condition != tc.condition || v.mail[0].URL != to || (len(v.mail) == 2) != tc.deadLetter {
-				t.Errorf("%s got %s to %s and %d letters in all, want %s to %s", tc.reason, rec.RequestContext.Condition, v.mail[0].URL, len(v.mail), tc.condition, to)
-			}
-		})
-	}
-}
-
-// TestRecord compares with the record in AWS's documentation, member by member and in its order.
-func TestRecord(t *testing.T) {
-	ref := lambda.Reference{Partition: "aws", Name: "my-function"}
-	by := policy{identity: lambda.Identity{Region: "us-east-2", Account: "123456789012"}}
-	now := time.Date(2019, 11, 14, 18, 16, 5, 568e6, time.UTC)
-	cases := map[string]struct {
-		p      pending
-		result *lambda.Result
-		cond   string
-		want   string
-	}{
-		"Exhausted": {
-			pending{ID: "e4b46cbf", Function: ref, Attempts: 2, body: []byte(`{"ORDER_IDS":["9e07af03"]}`)},
-			&lambda.Result{ExecutedVersion: "$LATEST", FunctionError: "Unhandled", Payload: []byte(`{"errorMessage":"x"}`)}, conditionExhausted,
-			`{"version":"1.0","timestamp":"2019-11-14T18:16:05.568Z","requestContext":{"requestId":"e4b46cbf",` +
-				`"functionArn":"arn:aws:lambda:us-east-2:123456789012:function:my-function:$LATEST","condition":"RetriesExhausted","approximateInvokeCount":3},` +
-				`"requestPayload":{"ORDER_IDS":["9e07af03"]},"responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},` +
-				`"responsePayload":{"errorMessage":"x"}}`,
-		},
-		"NeverRan": {
-			pending{ID: "i", Function: lambda.Reference{Name: "f", Qualifier: "live"}}, nil, conditionAge,
-			`{"version":"1.0","timestamp":"2019-11-14T18:16:05.568Z","requestContext":{"requestId":"i",` +
-				`"functionArn":"arn:aws:lambda:us-east-2:123456789012:function:f:live","condition":"EventAgeExceeded","approximateInvokeCount":0},"requestPayload":{}}`,
-		},
-		"NoJSON": {
-			pending{ID: "i", Function: lambda.Reference{Name: "f"}, body: []byte("plain")},
-			&lambda.Result{ExecutedVersion: "1", Payload: []byte("\xff")}, conditionSuccess,
-			`{"version":"1.0","timestamp":"2019-11-14T18:16:05.568Z","requestContext":{"requestId":"i",` +
-				`"functionArn":"arn:aws:lambda:us-east-2:123456789012:function:f:$LATEST","condition":"Success","approximateInvokeCount":1},` +
-				`"requestPayload":"plain","responseContext":{"statusCode":200,"executedVersion":"1"},"responsePayload":"` + "\uFFFD" + `"}`,
-		},
-	}
-	for name, tc := range cases {
-		got, err := json.Marshal(recordOf(tc.p, by, tc.result, tc.cond, now))
-		must(t, err)
-		if diff := cmp.Diff(tc.want, string(got)); diff != "" {
-			t.Errorf("%s\n%s", name, diff)
-		}
-	}
-}
-
-func TestErrorMessage(t *testing.T) {
-	cases := map[string]struct {
-		result *lambda.Result
-		err    error
-		want   string
-	}{
-		"Function":  {failed(`line one\nline \"two\"`), nil, `line one line "two"`},
-		"Long":      {failed(strings.Repeat("x", 5000)), nil, strings.Repeat("x", 1024)},
-		"NoJSON":    {&lambda.Result{Payload: []byte("boom"), ErrorType: "Function.Unknown"}, nil, "Function.Unknown"},
-		"Service":   {nil, lambda.Errorf(lambda.CodeTooManyRequests, "Rate Exceeded."), "Rate Exceeded."},
-		"Injection": {failed(`a\r\nX-Evil: 1`), nil, "a  X-Evil: 1"},
-	}
-	for name, tc := range cases {
-		if got := errorMessage(tc.result, tc.err); got != tc.want {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
-		}
-	}
 }
 
 // post is what a destination was sent.
@@ -313,8 +199,30 @@ func TestInterruptedEventRunsAgain(t *testing.T) {
 	}
 }
 
-func FuzzDecodePending(f *testing.F) {
-	it, err := pending{ID: "i", Function: lambda.Reference{Name: "f"}, body: []byte("body")}.item(time.Now())
+// TestOverdueEventIsNotRun has the machine away for longer than the event may wait.
+func TestOverdueEventIsNotRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		dest := &server{}
+		ran := false
+		e := opened(t, Config{Transport: dest}, &theater{play: func(context.Context, *unit, *lambda.Invocation) (*lambda.Result, error) {
+			ran = true
+			return &lambda.Result{}, nil
+		}})
+		deployed(t, e, "f", func(s *v1alpha1.FunctionSpec) {
+			s.Async = &v1alpha1.Async{OnFailure: &v1alpha1.Destination{Destination: "https://example.com/"}}
+		})
+		it, err := item(delivery.Of(call(t, "f", "1"), time.Now().Add(-7*time.Hour)), time.Now())
+		must(t, err)
+		must(t, e.async.Put(it))
+		eventually(t, func() bool { return e.async.Len() == 0 })
+		if got := dest.got(); ran || len(got) != 1 || !strings.Contains(got[0].body, `"condition":"EventAgeExceeded"`) {
+			t.Errorf("ran %v and sent %+v; want an unrun event's record", ran, got)
+		}
+	})
+}
+
+func FuzzDecodeItem(f *testing.F) {
+	it, err := item(delivery.Event{ID: "i", Function: lambda.Reference{Name: "f"}, Body: []byte("body")}, time.Now())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -323,17 +231,17 @@ func FuzzDecodePending(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Add([]byte("\x02{}rest"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := decodePending(data)
+		ev, err := decodeItem(data)
 		if err != nil {
 			return
 		}
-		it, err := p.item(time.Now())
+		it, err := item(ev, time.Now())
 		if err != nil {
 			return // a time that JSON does not take
 		}
-		again, err := decodePending(it.Body)
-		if err != nil || !bytes.Equal(again.body, p.body) || again.ID != p.ID {
-			t.Errorf("%+v comes back as %+v, %v", p, again, err)
+		again, err := decodeItem(it.Body)
+		if err != nil || !bytes.Equal(again.Body, ev.Body) || again.ID != ev.ID {
+			t.Errorf("%+v comes back as %+v, %v", ev, again, err)
 		}
 	})
 }

@@ -10,7 +10,7 @@
 //   - A [slot] holds the unit that serves and starts and stops its pod: at the first call, after the last. A new unit
 //     takes over for new calls while the old pod ends what it has accepted.
 //   - invoke.go follows names to slots and counts what runs against the limits. async.go does the same later, from the
-//     queue, and sends records of how it went (record.go).
+//     queue, and sends records of how it went, as internal/delivery decides.
 //   - sweep.go removes what no object names any more.
 //
 // The data directory:

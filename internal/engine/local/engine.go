@@ -20,6 +20,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/engine/local/queue"
 	"github.com/lambkin-dev/lambkin/internal/engine/local/store"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/outbound"
 )
 
 // reconcilers is how many objects are reconciled at once.
@@ -82,7 +83,7 @@ func open(ctx context.Context, cfg Config, start runnerFunc) (*Engine, error) {
 		store:  objects,
 		logs:   logbook.New(filepath.Join(cfg.DataDir, "logs"), logbook.Config{}),
 		work:   newWorkqueue(),
-		http:   &http.Client{Transport: cfg.Transport, CheckRedirect: sameScheme},
+		http:   outbound.Client(cfg.Transport),
 		draw:   rand.Float64,
 		routes: make(map[lambda.Name]*route),
 		start:  start,

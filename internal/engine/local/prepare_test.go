@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -395,22 +394,6 @@ func TestDataDirIsPrivate(t *testing.T) {
 		if err != nil || fi.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%q has mode %v, %v; want nothing for others", name, fi.Mode(), err)
 		}
-	}
-}
-
-func TestRedacted(t *testing.T) {
-	for location, want := range map[string]string{
-		"https://user:pass@h/p?X-Amz-Signature=abc#f": "https://user:xxxxx@h/p",
-		"http://h/p":    "http://h/p",
-		"http://h/\x7f": "the URL",
-	} {
-		if got := redacted(location); got != want {
-			t.Errorf("redacted(%q) = %q, want %q", location, got, want)
-		}
-	}
-	err := withoutURL(&url.Error{Op: "Get", URL: "https://h/?secret", Err: io.ErrUnexpectedEOF})
-	if strings.Contains(err.Error(), "secret") {
-		t.Errorf("withoutURL leaves %v", err)
 	}
 }
 
