@@ -210,3 +210,24 @@ func TestLayerVersions(t *testing.T) {
 		t.Errorf("LayerVersions of another layer = %+v, %v", none, err)
 	}
 }
+
+func TestVersionsKeepTheirImage(t *testing.T) {
+	o := newObjects(t)
+	fn := newFunction(t, o)
+	fn.Status.Image = "r.example/orders@sha256:1"
+	if v := engine.MakeVersion(fn, 1, ""); v.Spec.Image != "" {
+		t.Errorf("image %q of a function that is not ready: it may be that of older code", v.Spec.Image)
+	}
+	fn.Status.MarkReady(fn.Generation)
+	first, made, err := engine.PublishVersion(t.Context(), o, fn, "")
+	if err != nil || !made || first.Spec.Image != fn.Status.Image {
+		t.Fatalf("published %+v, made %v, error %v; want image %q", first, made, err, fn.Status.Image)
+	}
+	if _, made, err = engine.PublishVersion(t.Context(), o, fn, ""); err != nil || made {
+		t.Errorf("made %v, error %v; want no version of what is published already", made, err)
+	}
+	fn.Status.Image = "r.example/orders@sha256:2"
+	if _, made, err = engine.PublishVersion(t.Context(), o, fn, ""); err != nil || !made {
+		t.Errorf("made %v, error %v; want a version of what the same source has become", made, err)
+	}
+}
