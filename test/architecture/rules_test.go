@@ -66,7 +66,8 @@ func imports() map[string][]string {
 		"internal/engine/enginetest": {"api/v1alpha1", "internal/engine", "internal/lambda"},
 
 		// On a cluster: code becomes images, objects become Knative's.
-		"controller/code": {"api/v1alpha1"},
+		"controller/code":      {"api/v1alpha1"},
+		"controller/resources": {"api/v1alpha1", "internal/lambda", "internal/platform"},
 
 		// The door for AWS's tools.
 		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda"},
