@@ -21,6 +21,9 @@ PACKAGES ?= ./...
 # TESTFLAGS go to `go test`, as in make test TESTFLAGS='-run Alias -v'.
 TESTFLAGS ?=
 
+# CLUSTER names the test cluster of the cluster-… targets.
+CLUSTER ?= main
+
 # NEEDS is what tests run besides Go, as program:package pairs.
 NEEDS := gcc:gcc node:nodejs python3:python3 import.boto3:python3-boto3 ruby:ruby zip:zip unzip:unzip aws:awscli curl:curl
 
@@ -30,7 +33,7 @@ VULN := bin/govulncheck
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build bin/lambkin and bin/runtime-api as static binaries
@@ -87,6 +90,22 @@ conformance: ## Run the protocol suite with AWS's clients too, and write docs/co
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	test/fuzz.sh $(FUZZTIME)
+
+.PHONY: cluster
+cluster: # The tool for test clusters, with the settings that its components are built with
+	CGO_ENABLED=0 go build -C test/cluster -buildvcs=false -trimpath -o $(CURDIR)/bin/cluster .
+
+.PHONY: cluster-up
+cluster-up: cluster ## Start Kubernetes with Knative and Tekton on this machine; CLUSTER names one of several
+	bin/cluster -name $(CLUSTER) up
+
+.PHONY: cluster-status
+cluster-status: cluster ## Show the cluster's components, versions and memory
+	bin/cluster -name $(CLUSTER) status
+
+.PHONY: cluster-down
+cluster-down: cluster ## End the cluster and remove its state
+	bin/cluster -name $(CLUSTER) down
 
 .PHONY: vuln
 vuln: $(VULN) ## Look for known vulnerabilities, if the database can be reached

@@ -1,0 +1,110 @@
+package manifest
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"path/filepath"
+	"text/template"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/lambkin-dev/lambkin/test/cluster/component"
+	"github.com/lambkin-dev/lambkin/test/cluster/layout"
+)
+
+//go:embed base
+var base embed.FS
+
+// Modules are the modules that Render wants.
+func Modules() []string {
+	return []string{
+		"knative.dev/serving", "knative.dev/networking", "knative.dev/caching", "knative.dev/eventing", "github.com/tektoncd/pipeline",
+	}
+}
+
+// Render gives all objects of the cluster. modules says where the files of Modules are.
+func Render(modules map[string]component.Module) ([]*unstructured.Unstructured, error) {
+	dir := func(module string, elem ...string) string {
+		return filepath.Join(append([]string{modules[module].Dir}, elem...)...)
+	}
+	objects, err := ours()
+	if err != nil {
+		return nil, err
+	}
+	published, err := rewrite().Files(
+		dir("knative.dev/serving", "config", "core"),
+		// In Serving's repository these two are symbolic links, and a module has none.
+		dir("knative.dev/networking", "config"),
+		dir("knative.dev/caching", "config"),
+		dir("knative.dev/eventing", "config", "core"),
+		dir("knative.dev/eventing", "config", "channels", "in-memory-channel"),
+		dir("knative.dev/eventing", "config", "brokers", "mt-channel-broker"),
+		// Eventing's controller takes its environment from these.
+		dir("knative.dev/eventing", "third_party", "eventing-integrations-latest"),
+		dir("github.com/tektoncd/pipeline", "config"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return append(objects, published...), nil
+}
+
+func rewrite() Rewrite {
+	images := map[string]string{
+		// Tekton's shell for `script:` steps.
+		"cgr.dev/chainguard/busybox@sha256:19f02276bf8dbdd62f069b922f10c65262cc34b710eea26ff928129a736be791": layout.Registry + "/test/busybox:1",
+	}
+	for _, g := range component.ImageGroups() {
+		for _, pkg := range g.Packages {
+			images["ko://"+pkg] = layout.Registry + "/" + component.Image(g.Name, pkg)
+		}
+	}
+	return Rewrite{
+		Images: images,
+		// One of each is enough; request-reply wants a secret of its own.
+		Skip: []string{"HorizontalPodAutoscaler", "PodDisruptionBudget", "StatefulSet/request-reply", "Deployment/request-reply"},
+		Config: map[string]map[string]string{
+			"knative-serving/config-network": {"ingress-class": layout.IngressClass},
+			"knative-serving/config-domain":  {layout.Domain: ""},
+			// Tests wait for pods to go; upstream's are 30 s and 60 s.
+			"knative-serving/config-autoscaler": {"scale-to-zero-grace-period": "5s", "stable-window": "10s"},
+			// AWS's longest timeout is 900 s.
+			"knative-serving/config-defaults": {"max-revision-timeout-seconds": "920"},
+			"knative-serving/config-features": {
+				"kubernetes.podspec-affinity":         "enabled",
+				"kubernetes.podspec-nodeselector":     "enabled",
+				"kubernetes.podspec-runtimeclassname": "enabled",
+				"kubernetes.podspec-securitycontext":  "enabled",
+				"kubernetes.podspec-tolerations":      "enabled",
+				"kubernetes.podspec-volumes-emptydir": "enabled",
+				"secure-pod-defaults":                 "enabled",
+			},
+		},
+	}
+}
+
+// ours gives the objects of folder base.
+func ours() ([]*unstructured.Unstructured, error) {
+	t, err := template.ParseFS(base, "base/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("our manifests: %w", err)
+	}
+	var objects []*unstructured.Unstructured
+	for _, t := range t.Templates() {
+		var doc bytes.Buffer
+		err := t.Execute(&doc, map[string]string{
+			"Registry": layout.Registry, "RegistryPort": layout.RegistryPort, "FilesPort": layout.FilesPort,
+			"NodeIP": layout.NodeIP, "DNSIP": layout.DNSIP, "IngressIP": layout.IngressIP, "IngressClass": layout.IngressClass,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("our manifest %q: %w", t.Name(), err)
+		}
+		more, err := Rewrite{}.Documents(doc.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("our manifest %q: %w", t.Name(), err)
+		}
+		objects = append(objects, more...)
+	}
+	return objects, nil
+}
