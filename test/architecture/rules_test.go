@@ -88,6 +88,9 @@ func imports() map[string][]string {
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 
+		// Images and how code becomes one.
+		"buildtemplates": {"api/v1alpha1", "bootstrap"},
+
 		"functions": {},
 	}
 }
@@ -109,13 +112,14 @@ func (f fence) wayOut() string {
 
 func fences() []fence {
 	return []fence{
-		{"k8s.io/apimachinery", []string{"api", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
-		{"k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
+		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
+		{"k8s.io/", []string{"buildtemplates", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"sigs.k8s.io/yaml", []string{"cli"}, "manifests are files, and files are the command line's"},
 		{"sigs.k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
 		{"github.com/tektoncd/", []string{"buildtemplates", "controller"}, "only builds need it"},
 		{"github.com/spf13/", []string{"cli/command"}, "verbs live in cli/command"},
+		{"github.com/go-git/", []string{"buildtemplates/builder"}, "only the first step of a build reads repositories"},
 		{"github.com/google/go-containerregistry", []string{"buildtemplates/image"}, "images are made in one place"},
 		{"github.com/fsnotify/fsnotify", []string{"cli"}, "only `lambkin dev` watches files"},
 		{"github.com/gorilla/mux", []string{"internal/gateway", "runtime-api/server"}, "routes belong to the HTTP faces"},
