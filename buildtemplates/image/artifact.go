@@ -56,7 +56,7 @@ func (r *Registry) Artifact(ctx context.Context, reference string) (*Artifact, e
 	layer := manifest.Layers[0]
 	content, err := s.blob(ctx, ref.Context().Digest(layer.Digest.String()))
 	if err != nil {
-		return nil, fault(op, reference, err)
+		return nil, err
 	}
 	return &Artifact{
 		ReadCloser: &verified{ReadCloser: content, reference: reference, left: layer.Size},
@@ -67,11 +67,13 @@ func (r *Registry) Artifact(ctx context.Context, reference string) (*Artifact, e
 
 // blob opens a blob; its digest is checked while it is read.
 func (s *session) blob(ctx context.Context, ref name.Digest) (io.ReadCloser, error) {
+	const op = "read blob"
 	layer, err := s.puller.Layer(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, fault(op, ref.Name(), err)
 	}
-	return layer.Compressed()
+	content, err := layer.Compressed()
+	return content, fault(op, ref.Name(), err)
 }
 
 // artifact makes the manifest of one blob. The type of an artifact is that of its empty configuration, which every

@@ -42,7 +42,9 @@ func (b *Baker) Bake(ctx context.Context, spec Spec, target string) (Result, err
 		return Result{}, fmt.Errorf("cannot bake without a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what cannot be deleted now will not be later
-	run := &baking{spec: &spec, dir: dir, limits: b.limits()}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	run := &baking{spec: &spec, dir: dir, limits: b.limits(), stop: cancel}
 	if run.session, err = registry.session(ctx); err != nil {
 		return Result{}, err
 	}
@@ -96,29 +98,15 @@ type baking struct {
 	spec    *Spec
 	dir     string
 	limits  archive.Limits
+	stop    context.CancelFunc // ends what still runs after a fault
 
 	base, runtime *source // runtime is nil if there is none
 	layers        []part  // those made here, the same for all platforms
 }
 
-// make reads the images and makes the layers, at once, and then puts them together.
+// make gathers what the image consists of and puts it together.
 func (b *baking) make(ctx context.Context) (pushable, error) {
-	group, ctx2 := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		b.base, err = b.session.open(ctx2, b.spec.Base)
-		return err
-	})
-	group.Go(func() (err error) {
-		if b.spec.Runtime != "" {
-			b.runtime, err = b.session.open(ctx2, b.spec.Runtime)
-		}
-		return err
-	})
-	group.Go(func() (err error) {
-		b.layers, err = b.makeLayers(ctx2)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	if err := b.gather(ctx); err != nil {
 		return nil, err
 	}
 	archs, index, err := shared(b.base, b.runtime, b.spec.Architecture)
@@ -138,35 +126,61 @@ func (b *baking) make(ctx context.Context) (pushable, error) {
 	return join(archs, images, notes)
 }
 
-// makeLayers turns the zips into layers, one after the other: each is as fast as a processor is.
-func (b *baking) makeLayers(ctx context.Context) ([]part, error) {
-	var parts []part
+// gather reads the images and makes the layers, all at once. The images go on being read from as long as ctx lives.
+func (b *baking) gather(ctx context.Context) error {
+	var group errgroup.Group
+	for _, step := range []func(context.Context) error{b.openBase, b.openRuntime, b.makeLayers} {
+		group.Go(func() error {
+			err := step(ctx)
+			if err != nil {
+				b.stop()
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func (b *baking) openBase(ctx context.Context) (err error) {
+	b.base, err = b.session.open(ctx, b.spec.Base)
+	return err
+}
+
+func (b *baking) openRuntime(ctx context.Context) (err error) {
+	if b.spec.Runtime != "" {
+		b.runtime, err = b.session.open(ctx, b.spec.Runtime)
+	}
+	return err
+}
+
+// makeLayers turns the zips into layers, one after the other: one keeps a processor busy.
+func (b *baking) makeLayers(ctx context.Context) error {
 	var total int64
-	add := func(a Archive, root string) error {
-		zip, err := a.spool(ctx, b.dir)
-		if err != nil {
-			return err
-		}
-		defer zip.Close()
-		layer, unzipped, err := zipLayer(b.dir, zip, root, b.limits)
-		if err != nil {
-			return err
-		}
-		total += unzipped
-		parts = append(parts, layer.part(root))
-		return checkTotal(total, b.limits.Size)
-	}
 	for _, a := range b.spec.Layers {
-		if err := add(a, LayerRoot); err != nil {
-			return nil, err
+		if err := b.makeLayer(ctx, a, LayerRoot, &total); err != nil {
+			return err
 		}
 	}
-	if b.spec.Code != nil {
-		if err := add(*b.spec.Code, TaskRoot); err != nil {
-			return nil, err
-		}
+	if b.spec.Code == nil {
+		return nil
 	}
-	return parts, nil
+	return b.makeLayer(ctx, *b.spec.Code, TaskRoot, &total)
+}
+
+// makeLayer adds one layer, and what its files hold to total.
+func (b *baking) makeLayer(ctx context.Context, a Archive, root string, total *int64) error {
+	zip, err := a.spool(ctx, b.dir)
+	if err != nil {
+		return err
+	}
+	defer zip.Close()
+	layer, unzipped, err := zipLayer(ctx, b.dir, zip, root, b.limits)
+	if err != nil {
+		return err
+	}
+	b.layers = append(b.layers, layer.part(root))
+	*total += unzipped
+	return checkTotal(*total, b.limits.Size)
 }
 
 // assemble puts the image for one architecture together.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // Login is what a registry is shown: a name and a password, or one of the tokens. The zero value is nobody.
@@ -22,7 +23,7 @@ type Login struct {
 	RegistryToken string
 }
 
-// Credentials find the login for a repository, such as "ghcr.io/acme/base". The zero Login is no error: most images can
+// Credentials find the login for a repository, such as "registry.example/acme/base". The zero Login is no error: most images can
 // be read by anybody.
 type Credentials func(ctx context.Context, repository string) (Login, error)
 
@@ -128,8 +129,8 @@ func (l logins) find(_ context.Context, repository string) (Login, error) {
 func covers(pattern, repository string) bool {
 	patternHost, patternPath, _ := strings.Cut(pattern, "/")
 	host, rest, _ := strings.Cut(repository, "/")
-	if patternHost == "docker.io" {
-		patternHost = "index.docker.io"
+	if r, err := name.NewRegistry(patternHost); err == nil {
+		patternHost = r.RegistryStr() // Docker Hub has two names
 	}
 	if patternPath != "" && rest != patternPath && !strings.HasPrefix(rest, patternPath+"/") {
 		return false

@@ -92,16 +92,37 @@ func fault(op, reference string, err error) error {
 		return fmt.Errorf("cannot %s %q: %w", op, reference, context.Canceled)
 	}
 	e := &Error{Op: op, Reference: reference, Err: err}
-	answer := new(transport.Error)
-	if errors.As(err, &answer) {
-		e.Kind, e.Detail = refused(answer, host(reference))
-		return e
-	}
-	e.Kind, e.Detail = broken(err, host(reference))
+	e.Kind, e.Detail = explain(err, host(reference))
 	if e.Kind == "" {
 		return fmt.Errorf("cannot %s %q: %w", op, reference, err)
 	}
 	return e
+}
+
+// explain looks at certificates first: on this machine an attempt in plain HTTP, with an answer of its own, follows.
+func explain(err error, host string) (Kind, string) {
+	if kind, detail := untrusted(err, host); kind != "" {
+		return kind, detail
+	}
+	answer := new(transport.Error)
+	if errors.As(err, &answer) {
+		return refused(answer, host)
+	}
+	return broken(err, host)
+}
+
+// untrusted explains why a registry's certificate is not believed.
+func untrusted(err error, host string) (Kind, string) {
+	var unknown x509.UnknownAuthorityError
+	var verification *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unknown):
+		return KindUntrusted, "the certificate of " + host + " comes from an unknown authority; configure the registry's CA"
+	case errors.As(err, &verification):
+		return KindUntrusted, "the certificate of " + host + " is not good: " + short(verification.Err.Error())
+	default:
+		return "", ""
+	}
 }
 
 // refused explains what a registry answered.
@@ -131,16 +152,10 @@ func says(e *transport.Error, code transport.ErrorCode) bool {
 // broken explains why no answer came.
 func broken(err error, host string) (Kind, string) {
 	bad := new(name.ErrBadName)
-	var unknown x509.UnknownAuthorityError
-	var verification *tls.CertificateVerificationError
 	var network net.Error
 	switch {
 	case errors.As(err, &bad):
 		return KindBadReference, "it is no image reference; write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…"
-	case errors.As(err, &unknown):
-		return KindUntrusted, "the certificate of " + host + " comes from an unknown authority; configure the registry's CA"
-	case errors.As(err, &verification):
-		return KindUntrusted, "the certificate of " + host + " is not good: " + short(verification.Err.Error())
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return KindUntrusted, host + " speaks plain HTTP; list it among the plain HTTP registries if that is meant to be"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -154,8 +169,12 @@ func broken(err error, host string) (Kind, string) {
 	}
 }
 
-// rootCause gives the innermost text, without the URL in front of it.
+// rootCause gives the text that says most, without the URL in front of it.
 func rootCause(err error) string {
+	operation := new(net.OpError)
+	if errors.As(err, &operation) {
+		return operation.Error()
+	}
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

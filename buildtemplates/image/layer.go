@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -71,8 +72,8 @@ func (l *fileLayer) part(createdBy string) part {
 	}
 }
 
-// writeLayer makes a layer in a new file below dir of the tar that fill writes. The tar is hashed and compressed while
-// it comes. Level 1 is the fastest that is worth its time; the level is part of what makes digests equal.
+// writeLayer makes a layer in a new file below dir of the tar that fill writes. Level 1 is the fastest that is worth its
+// time; the level is part of what makes digests equal.
 func writeLayer(dir string, fill func(*tar.Writer) error) (*fileLayer, error) {
 	f, err := os.CreateTemp(dir, "layer-*.tar.gz")
 	if err != nil {
@@ -86,23 +87,48 @@ func writeLayer(dir string, fill func(*tar.Writer) error) (*fileLayer, error) {
 	return l, nil
 }
 
+// piece is how much of a tar goes from the one who packs it to the one who compresses it at once.
+const piece = 1 << 17
+
+// compress hashes and compresses a tar while another goroutine packs it: both take about as long. The goroutine is gone
+// when compress returns.
 func compress(f io.Writer, fill func(*tar.Writer) error) (*fileLayer, error) {
-	packed := &meter{hash: sha256.New()}
-	buffer := bufio.NewWriterSize(io.MultiWriter(f, packed), 1<<16)
+	reader, writer := io.Pipe()
+	packed := make(chan struct{})
+	go func() {
+		defer close(packed)
+		writer.CloseWithError(writeTar(writer, fill))
+	}()
+	l, err := squeeze(f, reader)
+	reader.CloseWithError(err)
+	<-packed
+	return l, err
+}
+
+func writeTar(w io.Writer, fill func(*tar.Writer) error) error {
+	buffer := bufio.NewWriterSize(w, piece)
+	packer := tar.NewWriter(buffer)
+	if err := fill(packer); err != nil {
+		return err
+	}
+	if err := errors.Join(packer.Close(), buffer.Flush()); err != nil {
+		return fmt.Errorf("cannot make layer: %w", err)
+	}
+	return nil
+}
+
+func squeeze(f io.Writer, tarred io.Reader) (*fileLayer, error) {
+	packed, plain := &meter{hash: sha256.New()}, sha256.New()
+	buffer := bufio.NewWriterSize(io.MultiWriter(f, packed), piece)
 	zipper, err := gzip.NewWriterLevel(buffer, gzip.BestSpeed)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make layer: %w", err)
 	}
-	plain := sha256.New()
-	tarred := bufio.NewWriterSize(io.MultiWriter(zipper, plain), 1<<16)
-	writer := tar.NewWriter(tarred)
-	if err := fill(writer); err != nil {
+	if _, err := io.CopyBuffer(io.MultiWriter(zipper, plain), tarred, make([]byte, piece)); err != nil {
 		return nil, err
 	}
-	for _, finish := range []func() error{writer.Close, tarred.Flush, zipper.Close, buffer.Flush} {
-		if err := finish(); err != nil {
-			return nil, fmt.Errorf("cannot make layer: %w", err)
-		}
+	if err := errors.Join(zipper.Close(), buffer.Flush()); err != nil {
+		return nil, fmt.Errorf("cannot make layer: %w", err)
 	}
 	return &fileLayer{digest: hashOf(packed.hash), diffID: hashOf(plain), size: packed.n}, nil
 }
@@ -129,25 +155,35 @@ func sum(data []byte) (v1.Hash, int64) {
 }
 
 // zipLayer makes a layer of a zip's content below root, and gives how many bytes its files hold.
-func zipLayer(dir string, zip *spool, root string, limits archive.Limits) (*fileLayer, int64, error) {
-	var unzipped int64
+func zipLayer(ctx context.Context, dir string, zip *spool, root string, limits archive.Limits) (*fileLayer, int64, error) {
+	m := &mover{root: root, buffer: make([]byte, piece)}
 	l, err := writeLayer(dir, func(w *tar.Writer) error {
+		m.to = w
 		if err := w.WriteHeader(header(archive.Item{Name: strings.Trim(root, "/"), Kind: fs.ModeDir})); err != nil {
 			return fmt.Errorf("cannot make layer: %w", err)
 		}
 		return archive.Walk(zip, zip.size, limits, func(item archive.Item, content io.Reader) error {
-			unzipped += item.Size
-			return transfer(w, root, item, content)
+			if err := context.Cause(ctx); err != nil {
+				return fmt.Errorf("cannot make layer: %w", err)
+			}
+			return m.move(item, content)
 		})
 	})
-	return l, unzipped, err
+	return l, m.unzipped, err
+}
+
+// mover brings what is in a zip into a tar.
+type mover struct {
+	to       *tar.Writer
+	root     string
+	buffer   []byte
+	unzipped int64
 }
 
 // whiteout begins the names by which a layer deletes what is below it.
 const whiteout = ".wh."
 
-// transfer moves one item of a zip into the tar.
-func transfer(w *tar.Writer, root string, item archive.Item, content io.Reader) error {
+func (m *mover) move(item archive.Item, content io.Reader) error {
 	if strings.HasPrefix(path.Base(item.Name), whiteout) {
 		return &lambda.Error{
 			Code:    lambda.CodeInvalidParameterValue,
@@ -155,14 +191,15 @@ func transfer(w *tar.Writer, root string, item archive.Item, content io.Reader) 
 			Err:     fmt.Errorf("entry %.200q: names that begin with %q mean deletion in images", item.Name, whiteout),
 		}
 	}
-	item.Name = path.Join(root, item.Name)[1:]
-	if err := w.WriteHeader(header(item)); err != nil {
+	item.Name = path.Join(m.root, item.Name)[1:]
+	if err := m.to.WriteHeader(header(item)); err != nil {
 		return fmt.Errorf("cannot make layer: %w", err)
 	}
 	if content == nil {
 		return nil
 	}
-	_, err := io.Copy(w, content)
+	n, err := io.CopyBuffer(m.to, content, m.buffer)
+	m.unzipped += n
 	return err
 }
 

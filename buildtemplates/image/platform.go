@@ -19,11 +19,13 @@ type source struct {
 	ref       name.Reference
 	digest    v1.Hash
 	index     bool
-	images    map[string]v1.Image // by architecture; for Linux
+	images    map[string]opener // by architecture; for Linux
 }
 
-// open reads what a reference names: the manifest, and of an index whose images are for Linux. Their manifests are read
-// when they are used.
+// opener reads an image's manifest if that was not done yet.
+type opener func() (v1.Image, error)
+
+// open reads what a reference names. Of an index only the list is read here, and the images when they are used.
 func (s *session) open(ctx context.Context, reference string) (*source, error) {
 	const op = "read image"
 	ref, err := s.registry.parse(reference)
@@ -53,7 +55,7 @@ func (s *session) open(ctx context.Context, reference string) (*source, error) {
 }
 
 // single takes an image by itself, whose configuration says which architecture it is for.
-func single(desc *remote.Descriptor) (map[string]v1.Image, error) {
+func single(desc *remote.Descriptor) (map[string]opener, error) {
 	img, err := desc.Image()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read manifest: %w", err)
@@ -65,12 +67,12 @@ func single(desc *remote.Descriptor) (map[string]v1.Image, error) {
 	if config.OS != "linux" && config.OS != "" {
 		return nil, nil
 	}
-	return map[string]v1.Image{config.Architecture: img}, nil
+	return map[string]opener{config.Architecture: func() (v1.Image, error) { return img, nil }}, nil
 }
 
 // platforms takes the images of an index that are for Linux, one for each architecture. Of several variants it takes
 // the one that every machine of that architecture can run.
-func platforms(desc *remote.Descriptor) (map[string]v1.Image, error) {
+func platforms(desc *remote.Descriptor) (map[string]opener, error) {
 	index, err := desc.ImageIndex()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read index: %w", err)
@@ -88,11 +90,9 @@ func platforms(desc *remote.Descriptor) (map[string]v1.Image, error) {
 			best[d.Platform.Architecture] = d
 		}
 	}
-	images := make(map[string]v1.Image, len(best))
+	images := make(map[string]opener, len(best))
 	for arch, d := range best {
-		if images[arch], err = index.Image(d.Digest); err != nil {
-			return nil, fmt.Errorf("cannot read manifest of linux/%s: %w", arch, err)
-		}
+		images[arch] = func() (v1.Image, error) { return index.Image(d.Digest) }
 	}
 	return images, nil
 }
@@ -114,8 +114,9 @@ func (s *source) architectures() []string { return slices.Sorted(maps.Keys(s.ima
 
 // image gives the one for an architecture.
 func (s *source) image(arch string) (v1.Image, error) {
-	if img, ok := s.images[arch]; ok {
-		return img, nil
+	if open, ok := s.images[arch]; ok {
+		img, err := open()
+		return img, fault("read image", s.reference, err)
 	}
 	has := strings.Join(s.architectures(), ", ")
 	return nil, &Error{

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,7 +28,7 @@ func (s *session) deliver(ctx context.Context, to destination, made pushable) (R
 	}
 	byDigest := to.repository.Digest(result.Digest)
 	if result.Reused, err = s.exists(ctx, byDigest); err != nil {
-		return Result{}, fault(op, result.Reference, err)
+		return Result{}, err
 	}
 	if !result.Reused {
 		if err := s.pusher.Push(ctx, byDigest, made); err != nil {
@@ -36,7 +37,7 @@ func (s *session) deliver(ctx context.Context, to destination, made pushable) (R
 	}
 	if to.tag != nil {
 		if err := s.tag(ctx, *to.tag, result.Digest, made); err != nil {
-			return Result{}, fault("tag image", to.tag.Name(), err)
+			return Result{}, err
 		}
 	}
 	return result, nil
@@ -49,7 +50,7 @@ func (s *session) exists(ctx context.Context, ref name.Reference) (bool, error) 
 	if errors.As(err, &answer) && (answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, fault("look for", ref.Name(), err)
 }
 
 // tag points a tag at the image unless it does already.
@@ -57,18 +58,18 @@ func (s *session) tag(ctx context.Context, tag name.Tag, digest string, made pus
 	if at, err := s.puller.Head(ctx, tag); err == nil && at.Digest.String() == digest {
 		return nil
 	}
-	return s.pusher.Put(ctx, tag, made)
+	return fault("tag image", tag.Name(), s.pusher.Put(ctx, tag, made))
 }
 
 // describeResult says what was made, before it is pushed.
 func describeResult(repository name.Repository, made pushable) (Result, error) {
 	digest, err := made.Digest()
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("cannot read what was made: %w", err)
 	}
 	mediaType, err := made.MediaType()
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("cannot read what was made: %w", err)
 	}
 	size, err := weigh(made)
 	if err != nil {
@@ -79,41 +80,38 @@ func describeResult(repository name.Repository, made pushable) (Result, error) {
 	}, nil
 }
 
-// weigh adds up the bytes of an image, or of an index with its images.
+// weigh adds up the bytes that a manifest names and its own, for an index over all its images.
 func weigh(made pushable) (int64, error) {
 	size, err := made.Size()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("cannot read what was made: %w", err)
 	}
-	if img, ok := made.(v1.Image); ok {
-		manifest, err := img.Manifest()
+	switch made := made.(type) {
+	case v1.Image:
+		manifest, err := made.Manifest()
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("cannot read what was made: %w", err)
 		}
 		size += manifest.Config.Size
 		for _, l := range manifest.Layers {
 			size += l.Size
 		}
-		return size, nil
-	}
-	index, ok := made.(v1.ImageIndex)
-	if !ok {
-		return size, nil
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return 0, err
-	}
-	for _, d := range manifest.Manifests {
-		img, err := index.Image(d.Digest)
+	case v1.ImageIndex:
+		children, err := partial.Manifests(made)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("cannot read what was made: %w", err)
 		}
-		n, err := weigh(img)
-		if err != nil {
-			return 0, err
+		for _, child := range children {
+			img, ok := child.(v1.Image)
+			if !ok {
+				continue
+			}
+			n, err := weigh(img)
+			if err != nil {
+				return 0, err
+			}
+			size += n
 		}
-		size += n
 	}
 	return size, nil
 }

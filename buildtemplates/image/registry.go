@@ -117,7 +117,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	case req.URL.Scheme == "http" && !plain && !loopback(req.URL.Hostname()):
 		return nil, fmt.Errorf("%w to %s is not allowed; list it among the plain HTTP registries if it is meant to be", errPlainHTTP, req.URL.Host)
 	default:
-		return g.inner.RoundTrip(req)
+		return g.inner.RoundTrip(req) //nolint:wrapcheck // the client above says what was asked of whom
 	}
 }
 

@@ -13,17 +13,15 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// spool holds an archive's bytes where they can be read at any place. Close deletes them if they are a copy.
+// spool is an archive whose bytes can be read at any place.
 type spool struct {
 	io.ReaderAt
-	size  int64
-	close func() error
+	io.Closer
+	size int64
 }
 
-// Close gives back what the spool holds.
-func (s *spool) Close() error { return s.close() }
-
-// spool opens the archive and proves its digest. Bytes that come as a stream are copied to a file below dir.
+// spool opens the archive and proves its digest. Bytes that come as a stream are copied to a file below dir, which stays
+// until the folder goes.
 func (a *Archive) spool(ctx context.Context, dir string) (*spool, error) {
 	if a.Open == nil {
 		return nil, errors.New("archive cannot be opened: Open is not set")
@@ -37,18 +35,18 @@ func (a *Archive) spool(ctx context.Context, dir string) (*spool, error) {
 			src.Close()
 			return nil, err
 		}
-		return &spool{at, a.Size, src.Close}, nil
+		return &spool{at, src, a.Size}, nil
 	}
 	defer src.Close()
 	f, err := os.CreateTemp(dir, "archive-*.zip")
 	if err != nil {
 		return nil, fmt.Errorf("cannot copy archive: %w", err)
 	}
-	discard := func() error { return errors.Join(f.Close(), os.Remove(f.Name())) }
 	if err := a.prove(f, src); err != nil {
-		return nil, errors.Join(err, discard())
+		f.Close()
+		return nil, err
 	}
-	return &spool{f, a.Size, discard}, nil
+	return &spool{f, f, a.Size}, nil
 }
 
 // prove copies what r gives to w and fails unless it is what the archive was said to be.

@@ -106,7 +106,7 @@ func (s *Store) Open(ctx context.Context, digest string, size int64) (io.ReadClo
 		return nil, err
 	}
 	content, err := session.blob(ctx, ref.Context().Digest(ref.Identifier()))
-	if err = fault("read code", reference, err); KindOf(err) == KindNotFound {
+	if KindOf(err) == KindNotFound {
 		absent.Err = err
 		return nil, absent
 	}
