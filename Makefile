@@ -56,7 +56,7 @@ check: ## Everything that CI checks: generated files, go.mod, format, lint, vet,
 
 .PHONY: generate
 generate: ## Write deep copies, CRDs and tables again
-	go tool -modfile=tools/go.mod controller-gen object crd paths=./api/... output:crd:dir=config/crd
+	go tool -modfile=tools/generate/go.mod controller-gen object crd paths=./api/... output:crd:dir=config/crd
 	go generate ./...
 
 .PHONY: tidy

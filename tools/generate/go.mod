@@ -1,4 +1,4 @@
-module github.com/lambkin-dev/lambkin/tools
+module github.com/lambkin-dev/lambkin/tools/generate
 
 go 1.26.0
 
