@@ -81,9 +81,9 @@ func NewFrontDoor(cfg FrontDoorConfig) *FrontDoor {
 		invokePath: "/2015-03-31/functions/" + string(cfg.Function.Name) + "/invocations",
 		plain:      lambda.Reference{Partition: "aws", Name: cfg.Function.Name},
 	}
-	d.router.Path("/2015-03-31/functions/{FunctionName}/invocations").Methods(http.MethodPost).HandlerFunc(d.operation(d.ops.Invoke))
+	d.router.Path("/2015-03-31/functions/{FunctionName}/invocations").Methods(http.MethodPost).HandlerFunc(d.operation((*awshttp.Operations).Invoke))
 	d.router.Methods(http.MethodPost).Path("/2021-11-15/functions/{FunctionName}/response-streaming-invocations").
-		HandlerFunc(d.operation(d.ops.InvokeWithResponseStream))
+		HandlerFunc(d.operation((*awshttp.Operations).InvokeWithResponseStream))
 	d.router.NotFoundHandler = http.HandlerFunc(d.request)
 	d.router.MethodNotAllowedHandler = d.router.NotFoundHandler
 	return d
@@ -92,14 +92,23 @@ func NewFrontDoor(cfg FrontDoorConfig) *FrontDoor {
 // ServeHTTP answers one caller.
 func (d *FrontDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && r.URL.RawQuery == "" && r.URL.RawPath == "" && r.URL.Path == d.invokePath {
-		d.ops.Invoke(w, r, d.plain)
+		d.operations(w, r).Invoke(w, r, d.plain)
 		return
 	}
 	d.router.ServeHTTP(w, r)
 }
 
+// operations are those for one request. Gateways and the queue of events carry more than the Lambda API has a place for;
+// since everybody may call here, nobody is believed to be a Cognito identity.
+func (d *FrontDoor) operations(w http.ResponseWriter, r *http.Request) *awshttp.Operations {
+	if awshttp.Carries(r.Header) {
+		return d.ops.Carrying(w, r, false)
+	}
+	return d.ops
+}
+
 // operation serves an operation of the Lambda API for the function that the path names, if it is ours.
-func (d *FrontDoor) operation(serve func(http.ResponseWriter, *http.Request, lambda.Reference)) http.HandlerFunc {
+func (d *FrontDoor) operation(serve func(*awshttp.Operations, http.ResponseWriter, *http.Request, lambda.Reference)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		fn, err := awshttp.ParseTarget(mux.Vars(r)["FunctionName"], r)
 		if err == nil {
@@ -109,7 +118,7 @@ func (d *FrontDoor) operation(serve func(http.ResponseWriter, *http.Request, lam
 			awshttp.Refuse(d.cfg.Log, w, err)
 			return
 		}
-		serve(w, r, fn)
+		serve(d.operations(w, r), w, r, fn)
 	}
 }
 

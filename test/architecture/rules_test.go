@@ -48,7 +48,7 @@ func imports() map[string][]string {
 		"bootstrap/protocoltest": {"internal/lambda"},
 
 		// The port that engines fill, and the engines. They never import one another.
-		"internal/engine":               {"api/v1alpha1", "internal/lambda"},
+		"internal/engine":               {"api/v1alpha1", "internal/event", "internal/lambda"},
 		"internal/engine/local/blob":    {"internal/lambda"},
 		"internal/engine/local/logbook": {"internal/lambda"},
 		"internal/engine/local/queue":   {"internal/lambda"},
@@ -58,7 +58,8 @@ func imports() map[string][]string {
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store", "internal/event",
 			"internal/lambda", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
-		"internal/engine/remote": {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
+		"internal/engine/remote":  {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
+		"internal/engine/knative": {"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda", "internal/platform"},
 		// For tests alone, so nobody may import them.
 		"internal/engine/remote/double": {
 			"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda",

@@ -2,14 +2,10 @@ package local
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/lambkin-dev/lambkin/api/v1alpha1"
-	"github.com/lambkin-dev/lambkin/internal/event"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
@@ -52,7 +48,7 @@ func (e *Engine) run(ctx context.Context, r *route, in *lambda.Invocation) (*lam
 	if err != nil {
 		return nil, e.notFound(in.Function)
 	}
-	in = complete(in, r.specOf(label))
+	in = engine.Complete(in, r.specOf(label))
 	for {
 		result, err := s.invoke(ctx, in)
 		if errors.Is(err, pod.ErrShuttingDown) || errors.Is(err, errNoVersion) {
@@ -90,35 +86,4 @@ func (e *Engine) find(ref lambda.Reference) (*route, error) {
 func (e *Engine) notFound(ref lambda.Reference) error {
 	ref.Qualifier = or(ref.Qualifier, lambda.LatestVersion)
 	return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", ref.ARN(e.cfg.Identity))
-}
-
-// complete fills in what the caller left to us: an id, and a trace if the function wants one in any
-// case.
-func complete(in *lambda.Invocation, spec *v1alpha1.FunctionSpec) *lambda.Invocation {
-	trace := in.Trace
-	if traces(spec) && (trace == "" || in.TraceStarted) {
-		trace = sampled(trace)
-	}
-	if in.ID != "" && trace == in.Trace {
-		return in
-	}
-	full := *in
-	full.ID = or(in.ID, uuid.NewString())
-	full.Trace = trace
-	return &full
-}
-
-// sampled is a trace that is recorded: the one given, or a new one.
-func sampled(trace string) string {
-	t, ok := event.ParseTrace(trace)
-	if !ok {
-		t = event.NewTrace(time.Now(), rand.Reader)
-	}
-	t.Sampled = true
-	return t.String()
-}
-
-// traces reports whether a trace is to be started where there is none.
-func traces(spec *v1alpha1.FunctionSpec) bool {
-	return spec != nil && spec.Tracing != nil && spec.Tracing.Mode == v1alpha1.TracingModeActive
 }

@@ -68,27 +68,6 @@ func TestOneEngineOnly(t *testing.T) {
 	}
 }
 
-func TestWeights(t *testing.T) {
-	half := map[string]v1alpha1.Weight{"2": "0.25"}
-	cases := map[string]struct {
-		reason string
-		spec   v1alpha1.AliasSpec
-		lot    float64
-		want   string
-	}{
-		"One":   {"Without weights there is nothing to draw.", v1alpha1.AliasSpec{FunctionVersion: "1"}, 0, "1"},
-		"Below": {"The weight goes to the further version.", v1alpha1.AliasSpec{FunctionVersion: "1", AdditionalVersionWeights: half}, 0.2499, "2"},
-		"At":    {"The rest goes to the alias's own.", v1alpha1.AliasSpec{FunctionVersion: "1", AdditionalVersionWeights: half}, 0.25, "1"},
-		"Zero":  {"A weight of 0 is never drawn.", v1alpha1.AliasSpec{FunctionVersion: "1", AdditionalVersionWeights: map[string]v1alpha1.Weight{"2": "0"}}, 0, "1"},
-		"All":   {"A weight of 1 always.", v1alpha1.AliasSpec{FunctionVersion: "1", AdditionalVersionWeights: map[string]v1alpha1.Weight{"2": "1.0"}}, 0.999, "2"},
-	}
-	for name, tc := range cases {
-		if got := target(&tc.spec, func() float64 { return tc.lot }); got != tc.want {
-			t.Errorf("%s: %s got %s, want %s", name, tc.reason, got, tc.want)
-		}
-	}
-}
-
 // gated makes a theater whose calls wait for the gate and tell when they are there.
 func gated() (th *theater, entered chan struct{}, gate chan struct{}) {
 	entered, gate = make(chan struct{}, 100), make(chan struct{})

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -190,24 +191,13 @@ func (r *route) follow(qualifier string, draw func() float64) (label string, s *
 	defer r.mu.RUnlock()
 	label = or(qualifier, lambda.LatestVersion)
 	if a := r.aliases[label]; a != nil {
-		label = target(&a.Spec, draw)
+		label = engine.Draw(&a.Spec, draw)
 	}
 	s = r.slots[label]
 	if s == nil || r.function == nil {
 		return label, nil, errNoVersion
 	}
 	return label, s, nil
-}
-
-// target draws one of an alias's versions.
-func target(a *v1alpha1.AliasSpec, draw func() float64) string {
-	for _, version := range slices.Sorted(maps.Keys(a.AdditionalVersionWeights)) {
-		share, err := a.AdditionalVersionWeights[version].Fraction()
-		if err == nil && draw() < share {
-			return version
-		}
-	}
-	return a.FunctionVersion
 }
 
 // enter counts an invocation in, unless the function's reserved concurrency is used up. Who enters owes a leave.

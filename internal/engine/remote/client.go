@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,13 +34,12 @@ func New(endpoint string) (engine.Engine, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("endpoint %q is not an address such as http://127.0.0.1:9000", endpoint)
 	}
-	return &client{base: strings.TrimSuffix(u.String(), "/"), http: &http.Client{}}, nil
+	at := server{base: strings.TrimSuffix(u.String(), "/"), http: &http.Client{}}
+	return &client{plane{caller: caller{server: at, path: serverPath(lambkinPath)}, code: lambkinPath + codePath}}, nil
 }
 
-type client struct {
-	base string
-	http *http.Client
-}
+// client is a whole engine.
+type client struct{ plane }
 
 // Get implements [engine.Objects].
 func (c *client) Get(ctx context.Context, name string, obj v1alpha1.Object) error {
@@ -162,65 +160,6 @@ func emptyLike(obj runtime.Object) (runtime.Object, error) {
 	return res.list(), nil
 }
 
-// send makes a request and turns every answer but 2xx into an error. The caller closes the response's body.
-func (c *client) send(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return nil, fmt.Errorf("make request %s %s: %w", method, path, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	maps.Copy(req.Header, header)
-	res, err := c.http.Do(req)
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if op := new(url.Error); errors.As(err, &op) {
-		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, op.Err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if res.StatusCode/100 == 2 {
-		return res, nil
-	}
-	defer drop(res)
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxObject))
-	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s %s: %w", method, path, err)
-	}
-	return nil, errorOf(res, text)
-}
-
-// drop ends a response so that its connection can be used again.
-func drop(res *http.Response) {
-	_, _ = io.CopyN(io.Discard, res.Body, 4096) // best effort: the next request dials anew otherwise
-	_ = res.Body.Close()
-}
-
-// PutCode implements [engine.Code].
-func (c *client) PutCode(ctx context.Context, r io.Reader, limit int64) (v1alpha1.Blob, error) {
-	var blob v1alpha1.Blob
-	res, err := c.send(ctx, http.MethodPost, codePath+"?limit="+strconv.FormatInt(limit, 10), r,
-		http.Header{"Content-Type": {"application/zip"}})
-	if err != nil {
-		return blob, err
-	}
-	defer drop(res)
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxObject)).Decode(&blob); err != nil {
-		return blob, fmt.Errorf("read the answer to an upload: %w", err)
-	}
-	return blob, nil
-}
-
-// OpenCode implements [engine.Code].
-func (c *client) OpenCode(ctx context.Context, b v1alpha1.Blob) (io.ReadCloser, error) {
-	res, err := c.send(ctx, http.MethodGet, codePath+"/"+url.PathEscape(b.SHA256), nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	return res.Body, nil
-}
-
 // Logs implements [engine.Logs].
 func (c *client) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOptions, w io.Writer) error {
 	q := url.Values{}
@@ -233,7 +172,7 @@ func (c *client) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOption
 	if opts.Tail > 0 {
 		q.Set("tail", strconv.Itoa(opts.Tail))
 	}
-	res, err := c.send(ctx, http.MethodGet, logsPath+url.PathEscape(string(fn))+"?"+q.Encode(), nil, nil)
+	res, err := c.send(ctx, http.MethodGet, lambkinPath+logsPath+url.PathEscape(string(fn))+"?"+q.Encode(), nil, nil)
 	if opts.Follow && ctx.Err() != nil {
 		return nil // that is how following ends
 	}

@@ -17,16 +17,47 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
 
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
+// FrontDoor runs one function by calling the front door of its pods, which base is the address of.
+func FrontDoor(c *http.Client, base string) lambda.Invoker {
+	return caller{server: server{base: base, http: c}, path: doorPath}
+}
+
+// caller is the client of invocations.
+type caller struct {
+	server
+
+	path func(function string, streamed bool) string
+}
+
+// serverPath is where servers run functions.
+func serverPath(prefix string) func(string, bool) string {
+	return func(function string, streamed bool) string {
+		if streamed {
+			return prefix + functionsPath + function + "/response-streaming-invocations"
+		}
+		return prefix + functionsPath + function + "/invocations"
+	}
+}
+
+// doorPath is where the Lambda API runs functions.
+func doorPath(function string, streamed bool) string {
+	if streamed {
+		return "/2021-11-15/functions/" + function + "/response-streaming-invocations"
+	}
+	return "/2015-03-31/functions/" + function + "/invocations"
+}
+
 // Invoke implements [lambda.Invoker] with Invoke as the Lambda API has it, or InvokeWithResponseStream if in has a Stream.
-func (c *client) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+func (c caller) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
 	header := invokeHeader(in)
 	if in.Stream != nil {
 		return c.stream(ctx, in, header)
 	}
-	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/invocations"), bytes.NewReader(in.Payload), header)
+	res, err := c.send(ctx, http.MethodPost, c.pathOf(in), bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +72,10 @@ func (c *client) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Res
 }
 
 // Enqueue implements [engine.Async].
-func (c *client) Enqueue(ctx context.Context, in *lambda.Invocation) error {
+func (c caller) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	header := invokeHeader(in)
 	header.Set("X-Amz-Invocation-Type", "Event")
-	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/invocations"), bytes.NewReader(in.Payload), header)
+	res, err := c.send(ctx, http.MethodPost, c.pathOf(in), bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return err
 	}
@@ -53,7 +84,8 @@ func (c *client) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 }
 
 // pathOf names the function as the caller did, with the region and account of its ARN.
-func pathOf(fn lambda.Reference, operation string) string {
+func (c caller) pathOf(in *lambda.Invocation) string {
+	fn := in.Function
 	name := string(fn.Name)
 	if fn.Account != "" {
 		name = fn.Account + ":function:" + name
@@ -61,7 +93,7 @@ func pathOf(fn lambda.Reference, operation string) string {
 	if fn.Region != "" {
 		name = fmt.Sprintf("arn:%s:lambda:%s:%s", cmp.Or(fn.Partition, "aws"), fn.Region, name)
 	}
-	path := invokePath + url.PathEscape(name) + operation
+	path := c.path(url.PathEscape(name), in.Stream != nil)
 	if fn.Qualifier == "" {
 		return path
 	}
@@ -76,10 +108,11 @@ func invokeHeader(in *lambda.Invocation) http.Header {
 			h.Set(name, value)
 		}
 	}
-	set(requestIDHeader, in.ID)
+	h.Set(awshttp.HeaderCarry, "1")
+	set(awshttp.HeaderRequestID, in.ID)
 	set("X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(in.ClientContext)))
-	set(identityHeader, base64.StdEncoding.EncodeToString([]byte(in.CognitoIdentity)))
-	set(cloudEventHeader, base64.StdEncoding.EncodeToString([]byte(in.CloudEvent)))
+	set(awshttp.HeaderIdentity, base64.StdEncoding.EncodeToString([]byte(in.CognitoIdentity)))
+	set(awshttp.HeaderCloudEvent, base64.StdEncoding.EncodeToString([]byte(in.CloudEvent)))
 	set("X-Amz-Tenant-Id", in.TenantID)
 	set("X-Amzn-Trace-Id", in.Trace)
 	if in.LogTail {
@@ -89,16 +122,16 @@ func invokeHeader(in *lambda.Invocation) http.Header {
 }
 
 func resultOf(h http.Header) *lambda.Result {
-	micros, err := strconv.ParseInt(h.Get(durationHeader), 10, 64)
+	micros, err := strconv.ParseInt(h.Get(awshttp.HeaderDuration), 10, 64)
 	if err != nil {
 		micros = 0 // streams end after their headers
 	}
 	return &lambda.Result{
-		RequestID:       h.Get(requestIDHeader),
+		RequestID:       h.Get(awshttp.HeaderRequestID),
 		ExecutedVersion: h.Get("X-Amz-Executed-Version"),
-		ContentType:     h.Get(contentTypeHeader),
+		ContentType:     h.Get(awshttp.HeaderPayloadType),
 		FunctionError:   h.Get("X-Amz-Function-Error"),
-		ErrorType:       h.Get(failureHeader),
+		ErrorType:       h.Get(awshttp.HeaderFailure),
 		LogTail:         tailOf(h.Get("X-Amz-Log-Result")),
 		Duration:        time.Duration(micros) * time.Microsecond,
 	}
@@ -116,9 +149,8 @@ func tailOf(text string) []byte {
 // ErrCut says that a streamed answer ended without its last frame.
 var ErrCut = errors.New("the streamed answer was cut off")
 
-func (c *client) stream(ctx context.Context, in *lambda.Invocation, header http.Header) (*lambda.Result, error) {
-	res, err := c.send(ctx, http.MethodPost, pathOf(in.Function, "/response-streaming-invocations"),
-		bytes.NewReader(in.Payload), header)
+func (c caller) stream(ctx context.Context, in *lambda.Invocation, header http.Header) (*lambda.Result, error) {
+	res, err := c.send(ctx, http.MethodPost, c.pathOf(in), bytes.NewReader(in.Payload), header)
 	if err != nil {
 		return nil, err
 	}

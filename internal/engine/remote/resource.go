@@ -15,9 +15,12 @@ const Namespace = "default"
 
 const (
 	objectsPath = "/apis/" + v1alpha1.Group + "/v1alpha1/namespaces/" + Namespace + "/"
-	codePath    = "/lambkin/v1/code"
-	logsPath    = "/lambkin/v1/logs/"
-	invokePath  = "/lambkin/v1/functions/"
+	lambkinPath = "/lambkin/v1/"
+	// Below lambkinPath, and code and functions also below a namespace.
+	namespacesPath = "namespaces/"
+	codePath       = "code"
+	functionsPath  = "functions/"
+	logsPath       = "logs/"
 )
 
 // resource is one kind as the paths name it.

@@ -28,7 +28,7 @@ const (
 
 // Handler serves an engine at the paths of the package comment. Wrap it in a [Guard].
 func Handler(e engine.Engine) http.Handler {
-	s := &server{engine: e}
+	s := &handler{engine: e, plane: func(*http.Request) (Plane, error) { return e, nil }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+objectsPath+"{plural}", s.collection(s.list))
 	mux.HandleFunc("POST "+objectsPath+"{plural}", s.collection(s.create))
@@ -36,21 +36,41 @@ func Handler(e engine.Engine) http.Handler {
 	mux.HandleFunc("PUT "+objectsPath+"{plural}/{name}", s.collection(s.update))
 	mux.HandleFunc("DELETE "+objectsPath+"{plural}/{name}", s.collection(s.remove))
 	mux.HandleFunc("GET /apis/"+v1alpha1.Group+"/v1alpha1", discover)
-	mux.HandleFunc("POST "+codePath, s.putCode)
-	mux.HandleFunc("GET "+codePath+"/{sha256}", s.openCode)
-	mux.HandleFunc("GET "+logsPath+"{function}", s.logs)
-	mux.HandleFunc("POST "+invokePath+"{function}/invocations", s.invoke((*awshttp.Operations).Invoke))
-	mux.HandleFunc("POST "+invokePath+"{function}/response-streaming-invocations", s.invoke((*awshttp.Operations).InvokeWithResponseStream))
+	mux.HandleFunc("GET "+lambkinPath+logsPath+"{function}", s.logs)
+	s.servePlane(mux, lambkinPath)
 	return mux
 }
 
-type server struct{ engine engine.Engine }
+// PlaneHandler serves the planes of all namespaces at
+//
+//	POST|GET    /lambkin/v1/namespaces/{namespace}/code, …/code/{sha256}
+//	POST        /lambkin/v1/namespaces/{namespace}/functions/{function}/invocations, …/response-streaming-invocations
+func PlaneHandler(of func(namespace string) (Plane, error)) http.Handler {
+	s := &handler{plane: func(r *http.Request) (Plane, error) { return of(r.PathValue("namespace")) }}
+	mux := http.NewServeMux()
+	s.servePlane(mux, lambkinPath+namespacesPath+"{namespace}/")
+	return mux
+}
+
+func (s *handler) servePlane(mux *http.ServeMux, prefix string) {
+	mux.HandleFunc("POST "+prefix+codePath, s.putCode)
+	mux.HandleFunc("GET "+prefix+codePath+"/{sha256}", s.openCode)
+	invocations := prefix + functionsPath + "{function}/"
+	mux.HandleFunc("POST "+invocations+"invocations", s.invoke((*awshttp.Operations).Invoke))
+	mux.HandleFunc("POST "+invocations+"response-streaming-invocations", s.invoke((*awshttp.Operations).InvokeWithResponseStream))
+}
+
+// handler serves requests. Each plane request asks for its plane, since a gateway has one for each namespace.
+type handler struct {
+	engine engine.Engine // of objects and logs
+	plane  func(r *http.Request) (Plane, error)
+}
 
 // operation answers a request about one resource.
 type operation func(w http.ResponseWriter, r *http.Request, res resource) error
 
 // collection finds the resource of the path and writes the operation's error, if any.
-func (s *server) collection(op operation) http.HandlerFunc {
+func (s *handler) collection(op operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		res, ok := resourceNamed(r.PathValue("plural"))
 		if !ok {
@@ -63,7 +83,7 @@ func (s *server) collection(op operation) http.HandlerFunc {
 	}
 }
 
-func (s *server) get(w http.ResponseWriter, r *http.Request, res resource) error {
+func (s *handler) get(w http.ResponseWriter, r *http.Request, res resource) error {
 	obj := res.object()
 	if err := s.engine.Get(r.Context(), r.PathValue("name"), obj); err != nil {
 		return err
@@ -73,7 +93,7 @@ func (s *server) get(w http.ResponseWriter, r *http.Request, res resource) error
 	return nil
 }
 
-func (s *server) list(w http.ResponseWriter, r *http.Request, res resource) error {
+func (s *handler) list(w http.ResponseWriter, r *http.Request, res resource) error {
 	if r.URL.Query().Has("watch") || r.URL.Query().Has("fieldSelector") {
 		return lambda.Errorf(lambda.CodeNotImplemented, "lists take labelSelector only; poll instead of watching")
 	}
@@ -91,7 +111,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, res resource) erro
 	return nil
 }
 
-func (s *server) create(w http.ResponseWriter, r *http.Request, res resource) error {
+func (s *handler) create(w http.ResponseWriter, r *http.Request, res resource) error {
 	obj, err := readObject(w, r, res)
 	if err != nil {
 		return err
@@ -104,7 +124,7 @@ func (s *server) create(w http.ResponseWriter, r *http.Request, res resource) er
 	return nil
 }
 
-func (s *server) update(w http.ResponseWriter, r *http.Request, res resource) error {
+func (s *handler) update(w http.ResponseWriter, r *http.Request, res resource) error {
 	obj, err := readObject(w, r, res)
 	if err != nil {
 		return err
@@ -120,7 +140,7 @@ func (s *server) update(w http.ResponseWriter, r *http.Request, res resource) er
 	return nil
 }
 
-func (s *server) remove(w http.ResponseWriter, r *http.Request, res resource) error {
+func (s *handler) remove(w http.ResponseWriter, r *http.Request, res resource) error {
 	opts, err := deleteOptions(w, r)
 	if err != nil {
 		return err
@@ -225,12 +245,17 @@ func (b patientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *server) putCode(w http.ResponseWriter, r *http.Request) {
+func (s *handler) putCode(w http.ResponseWriter, r *http.Request) {
+	plane, err := s.plane(r)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
 	limit, err := strconv.ParseInt(r.URL.Query().Get("limit"), 10, 64)
 	if err != nil || limit <= 0 || limit > lambda.MaxUnzipped {
 		limit = lambda.MaxUnzipped
 	}
-	blob, err := s.engine.PutCode(r.Context(), patient(w, r), limit)
+	blob, err := plane.PutCode(r.Context(), patient(w, r), limit)
 	if err != nil {
 		writeError(w, r, err)
 		return
@@ -238,8 +263,13 @@ func (s *server) putCode(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, blob)
 }
 
-func (s *server) openCode(w http.ResponseWriter, r *http.Request) {
-	code, err := s.engine.OpenCode(r.Context(), v1alpha1.Blob{SHA256: r.PathValue("sha256")})
+func (s *handler) openCode(w http.ResponseWriter, r *http.Request) {
+	plane, err := s.plane(r)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	code, err := plane.OpenCode(r.Context(), v1alpha1.Blob{SHA256: r.PathValue("sha256")})
 	if err != nil {
 		writeError(w, r, err)
 		return
@@ -249,7 +279,7 @@ func (s *server) openCode(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, code) // the digest in the path tells the caller whether all came
 }
 
-func (s *server) logs(w http.ResponseWriter, r *http.Request) {
+func (s *handler) logs(w http.ResponseWriter, r *http.Request) {
 	opts, err := logOptions(r)
 	if err != nil {
 		writeError(w, r, err)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -144,7 +145,24 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // a caller that has gone needs no answer
 }
 
-// errorOf turns an error reply back into the [*lambda.Error] it was made of. body is the reply's body.
+// Foreign is the cause of an error that did not come from a Lambkin server but from what is on the way to one.
+type Foreign struct {
+	// Status is the reply's HTTP status.
+	Status int
+	// Text is the beginning of the reply's body, or the sentence of a Kubernetes Status in it.
+	Text string
+}
+
+// Error gives status and text on one line.
+func (f *Foreign) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("status %d %s: %s", f.Status, http.StatusText(f.Status), strings.Join(strings.Fields(f.Text), " ")))
+}
+
+// maxForeign is how much of a foreign reply is kept.
+const maxForeign = 512
+
+// errorOf turns an error reply back into the [*lambda.Error] it was made of. body is the reply's body. What names no code
+// of ours has a [Foreign] as its cause.
 func errorOf(res *http.Response, body []byte) error {
 	var doc struct {
 		metav1.Status
@@ -164,16 +182,34 @@ func errorOf(res *http.Response, body []byte) error {
 	}
 	if e.Code == "" {
 		e.Code = codeOf(doc.Reason)
+		e.Err = &Foreign{Status: res.StatusCode, Text: cmp.Or(doc.Lower, string(body[:min(len(body), maxForeign)]))}
 	}
-	if doc.Details == nil {
-		return e
+	if faults := causesOf(doc.Details); len(faults) > 0 {
+		e.Err = faults
+	}
+	return e
+}
+
+// causesOf are the faults that a Status tells.
+func causesOf(details *metav1.StatusDetails) Faults {
+	if details == nil {
+		return nil
 	}
 	var faults Faults
-	for _, c := range doc.Details.Causes {
+	for _, c := range details.Causes {
 		faults = append(faults, Fault{Field: c.Field, Detail: c.Message, Type: string(c.Type)})
 	}
-	if len(faults) > 0 {
+	return faults
+}
+
+// ErrorOf makes the error of a failed request to a Kubernetes API server, with what was wrong with an object as its cause.
+func ErrorOf(status metav1.Status) *lambda.Error {
+	e := &lambda.Error{Code: codeOf(status.Reason), Message: status.Message}
+	if faults := causesOf(status.Details); len(faults) > 0 && status.Reason == metav1.StatusReasonInvalid {
 		e.Err = faults
+	}
+	if status.Details != nil {
+		e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
 	}
 	return e
 }
@@ -189,7 +225,7 @@ func retryAfter(h http.Header) time.Duration {
 // codeOf is for servers that tell only Kubernetes' reason.
 func codeOf(reason metav1.StatusReason) lambda.Code {
 	switch reason {
-	case metav1.StatusReasonNotFound:
+	case metav1.StatusReasonNotFound, metav1.StatusReasonGone:
 		return lambda.CodeResourceNotFound
 	case metav1.StatusReasonAlreadyExists:
 		return lambda.CodeResourceConflict
@@ -201,6 +237,10 @@ func codeOf(reason metav1.StatusReason) lambda.Code {
 		return lambda.CodeAccessDenied
 	case metav1.StatusReasonTooManyRequests:
 		return lambda.CodeTooManyRequests
+	case metav1.StatusReasonRequestEntityTooLarge:
+		return lambda.CodeRequestEntityTooLarge
+	case metav1.StatusReasonServiceUnavailable, metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout:
+		return lambda.CodeServiceUnavailable
 	default:
 		return lambda.CodeService
 	}

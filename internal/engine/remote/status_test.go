@@ -17,6 +17,7 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -150,15 +151,36 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestPathOf(t *testing.T) {
-	for want, ref := range map[string]lambda.Reference{
-		"/lambkin/v1/functions/app/x":                                                    {Name: "app"},
-		"/lambkin/v1/functions/app/x?Qualifier=%24LATEST":                                {Name: "app", Qualifier: "$LATEST"},
-		"/lambkin/v1/functions/123:function:app/x":                                       {Name: "app", Account: "123"},
-		"/lambkin/v1/functions/arn:aws:lambda:eu-west-1:123:function:app/x?Qualifier=v1": {Name: "app", Account: "123", Region: "eu-west-1", Qualifier: "v1"},
-		"/lambkin/v1/functions/arn:aws-cn:lambda:cn-north-1:123:function:app/x":          {Name: "app", Account: "123", Region: "cn-north-1", Partition: "aws-cn"},
-	} {
-		if got := pathOf(ref, "/x"); got != want {
-			t.Errorf("pathOf(%+v) = %s, want %s", ref, got, want)
+	local := NewPlane(nil, "", "shop").(plane).caller //nolint:forcetypeassert // it is what it makes
+	local.path = serverPath("/lambkin/v1/")
+	namespaced := NewPlane(nil, "", "shop").(plane).caller //nolint:forcetypeassert // same
+	door := caller{path: doorPath}
+	cases := []struct {
+		reason string
+		caller caller
+		ref    lambda.Reference
+		want   string
+	}{
+		{"a name", local, lambda.Reference{Name: "app"}, "/lambkin/v1/functions/app/invocations"},
+		{"a version", local, lambda.Reference{Name: "app", Qualifier: "$LATEST"}, "/lambkin/v1/functions/app/invocations?Qualifier=%24LATEST"},
+		{"an account", local, lambda.Reference{Name: "app", Account: "123"}, "/lambkin/v1/functions/123:function:app/invocations"},
+		{"an ARN", local, lambda.Reference{Name: "app", Account: "123", Region: "eu-west-1", Qualifier: "v1"}, "/lambkin/v1/functions/arn:aws:lambda:eu-west-1:123:function:app/invocations?Qualifier=v1"},
+		{"another partition", local, lambda.Reference{Name: "app", Account: "123", Region: "cn-north-1", Partition: "aws-cn"}, "/lambkin/v1/functions/arn:aws-cn:lambda:cn-north-1:123:function:app/invocations"},
+		{"a namespace", namespaced, lambda.Reference{Name: "app"}, "/lambkin/v1/namespaces/shop/functions/app/invocations"},
+		{"a front door", door, lambda.Reference{Name: "app", Qualifier: "7"}, "/2015-03-31/functions/app/invocations?Qualifier=7"},
+	}
+	for _, tc := range cases {
+		if got := tc.caller.pathOf(&lambda.Invocation{Function: tc.ref}); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.reason, got, tc.want)
+		}
+	}
+	streams := map[string]caller{
+		"/lambkin/v1/functions/app/response-streaming-invocations": local,
+		"/2021-11-15/functions/app/response-streaming-invocations": door,
+	}
+	for want, c := range streams {
+		if got := c.pathOf(&lambda.Invocation{Function: lambda.Reference{Name: "app"}, Stream: new(sink)}); got != want {
+			t.Errorf("a stream: got %s, want %s", got, want)
 		}
 	}
 }
@@ -166,8 +188,8 @@ func TestPathOf(t *testing.T) {
 func TestHeadersOfResults(t *testing.T) {
 	full := http.Header{}
 	for name, value := range map[string]string{
-		requestIDHeader: "id", "X-Amz-Executed-Version": "3", contentTypeHeader: "text/plain", "X-Amz-Function-Error": "Unhandled",
-		failureHeader: "Boom", "X-Amz-Log-Result": "RU5E", durationHeader: "1500",
+		awshttp.HeaderRequestID: "id", "X-Amz-Executed-Version": "3", awshttp.HeaderPayloadType: "text/plain", "X-Amz-Function-Error": "Unhandled",
+		awshttp.HeaderFailure: "Boom", "X-Amz-Log-Result": "RU5E", awshttp.HeaderDuration: "1500",
 	} {
 		full.Set(name, value)
 	}
@@ -177,20 +199,10 @@ func TestHeadersOfResults(t *testing.T) {
 		t.Error(diff)
 	}
 	broken := http.Header{"X-Amz-Log-Result": {"%%%"}}
-	broken.Set(durationHeader, "soon")
+	broken.Set(awshttp.HeaderDuration, "soon")
 	if diff := cmp.Diff(&lambda.Result{}, resultOf(broken)); diff != "" {
 		t.Errorf("headers that say nothing: %s", diff)
 	}
-}
-
-func TestHeadersThatAreNotBase64CountAsAbsent(t *testing.T) {
-	c := &call{w: httptest.NewRecorder(), header: http.Header{identityHeader: {"%%"}, cloudEventHeader: {"e30="}}}
-	in := &lambda.Invocation{ID: "id", Payload: []byte("1")}
-	got := c.complete(in)
-	if got.CognitoIdentity != "" || got.CloudEvent != "{}" || got.ID != "id" || in.CloudEvent != "" {
-		t.Errorf("complete = %+v from %+v", got, in)
-	}
-	c.tell(nil) // an invocation that was refused has no result
 }
 
 // frames encodes an event stream; a frame is KIND, PAYLOAD.
