@@ -68,6 +68,7 @@ func imports() map[string][]string {
 
 		// On a cluster: code becomes images, objects become Knative's.
 		"controller/code":      {"api/v1alpha1"},
+		"controller/event":     {"api/v1alpha1", "internal/delivery", "internal/lambda", "internal/outbound"},
 		"controller/resources": {"api/v1alpha1", "internal/lambda", "internal/platform"},
 
 		// The door for AWS's tools.

@@ -1,0 +1,178 @@
+package event
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/delivery"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/outbound"
+)
+
+// attemptTimeout is longer than any invocation, its wait for a pod included.
+const attemptTimeout = lambda.MaxTimeout + 5*time.Minute
+
+// attempt runs an event's function, or posts a record, and decides by how it ended. An error says that nothing can be
+// decided now, and counts for nothing.
+func (r *Reconciler) attempt(ctx context.Context, a *v1alpha1.AsyncInvocation) (delivery.Step, error) {
+	ev, err := delivery.FromObject(a)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "An event is given up.")
+		return delivery.Step{}, nil
+	}
+	if ev.URL != "" {
+		return r.post(ctx, ev)
+	}
+	fn, err := r.function(ctx, a.Namespace, ev.Function.Name)
+	if err != nil || fn == nil {
+		return r.abandoned(ctx, ev, err)
+	}
+	policy, err := r.policy(ctx, fn, ev.Function.Qualifier)
+	if err != nil {
+		return delivery.Step{}, err
+	}
+	if step, overdue := delivery.Overdue(ev, policy, r.now()); overdue {
+		return step, nil
+	}
+	patient, cancel := r.patient(ctx, attemptTimeout)
+	defer cancel()
+	result, failure := r.Invoker(a.Namespace).Invoke(patient, ev.Invocation())
+	if failure != nil && ctx.Err() != nil {
+		return delivery.Step{}, fmt.Errorf("the controller stops: %w", ctx.Err())
+	}
+	return r.decide(patient, fn, ev, result, failure), nil
+}
+
+// patient outlives ctx by the time that is left for what has begun. A function that runs goes on to its end whether
+// anybody listens or not, and would run once more if nobody did.
+func (r *Reconciler) patient(ctx context.Context, longest time.Duration) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(cmp.Or(r.Grace, 20*time.Second)):
+			cancel()
+		case <-long.Done():
+		}
+	})
+	return long, func() { stop(); cancel() }
+}
+
+// decide reads what holds for the event now that its function has run, or was refused with failure.
+func (r *Reconciler) decide(ctx context.Context, fn *v1alpha1.Function, ev delivery.Event, result *lambda.Result, failure error) delivery.Step {
+	qualifier := ev.Function.Qualifier
+	if result != nil && result.ExecutedVersion != "" {
+		qualifier = result.ExecutedVersion
+	}
+	ended := r.now()
+	policy, err := r.policy(ctx, fn, qualifier)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Where dead letters go cannot be read; they go nowhere.", "requestId", ev.ID)
+		policy = r.policyOf(fn, nil)
+	}
+	return delivery.Decide(ev, policy, result, failure, ended)
+}
+
+// abandoned ends an event whose function is not there: nobody knows any more where its records would go. With an error it
+// is only not known.
+func (r *Reconciler) abandoned(ctx context.Context, ev delivery.Event, err error) (delivery.Step, error) {
+	if err == nil {
+		log.FromContext(ctx).Info("An event is given up because its function was deleted.", "function", ev.Function.Name, "requestId", ev.ID)
+	}
+	return delivery.Step{}, err
+}
+
+// post sends a record to its URL.
+func (r *Reconciler) post(ctx context.Context, ev delivery.Event) (delivery.Step, error) {
+	patient, cancel := r.patient(ctx, attemptTimeout)
+	defer cancel()
+	failure := delivery.Post(patient, r.HTTP, &ev)
+	if failure != nil && ctx.Err() != nil {
+		return delivery.Step{}, fmt.Errorf("the controller stops: %w", ctx.Err())
+	}
+	step := delivery.DecideRecord(ev, failure, r.now())
+	if failure != nil && !step.Again() {
+		log.FromContext(ctx).Error(failure, "A record is given up.", "destination", outbound.Redacted(ev.URL), "requestId", ev.ID)
+	}
+	return step, nil
+}
+
+// function finds a function; nil if there is none. A cache that has none may only be late.
+func (r *Reconciler) function(ctx context.Context, namespace string, name lambda.Name) (*v1alpha1.Function, error) {
+	key := client.ObjectKey{Namespace: namespace, Name: v1alpha1.ObjectName(string(name))}
+	fn := new(v1alpha1.Function)
+	err := r.Client.Get(ctx, key, fn)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, fn)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot read Function %s: %w", key, err)
+	case fn.LambdaName() != string(name):
+		return nil, nil // of another name that has the same object's
+	default:
+		return fn, nil
+	}
+}
+
+// policy reads what holds for events of a function under a qualifier.
+func (r *Reconciler) policy(ctx context.Context, fn *v1alpha1.Function, qualifier string) (delivery.Policy, error) {
+	ran, err := r.specOf(ctx, fn, qualifier)
+	return r.policyOf(fn, ran), err
+}
+
+func (r *Reconciler) policyOf(fn *v1alpha1.Function, ran *v1alpha1.FunctionSpec) delivery.Policy {
+	p := delivery.PolicyOf(&fn.Spec, ran, r.Identity())
+	if r.Delay != 0 {
+		p.Delay = r.Delay
+	}
+	return p
+}
+
+// specOf is the configuration that a qualifier leads to: the function's own, or that of a version. It is nil if it leads
+// nowhere. Of an alias with weights it is the version that has the rest.
+func (r *Reconciler) specOf(ctx context.Context, fn *v1alpha1.Function, qualifier string) (*v1alpha1.FunctionSpec, error) {
+	number, notNumber := strconv.ParseInt(qualifier, 10, 64)
+	switch {
+	case qualifier == "" || qualifier == lambda.LatestVersion:
+		return &fn.Spec, nil
+	case notNumber != nil:
+		alias := new(v1alpha1.Alias)
+		if found, err := r.get(ctx, fn.Namespace, v1alpha1.AliasObjectName(fn.LambdaName(), qualifier), alias); !found {
+			return nil, err
+		}
+		if alias.Spec.FunctionVersion == lambda.LatestVersion {
+			return &fn.Spec, nil
+		}
+		number, notNumber = strconv.ParseInt(alias.Spec.FunctionVersion, 10, 64)
+		if notNumber != nil {
+			return nil, nil
+		}
+	}
+	version := new(v1alpha1.Version)
+	if found, err := r.get(ctx, fn.Namespace, v1alpha1.VersionObjectName(fn.LambdaName(), number), version); !found {
+		return nil, err
+	}
+	return &version.Spec.Function, nil
+}
+
+// get reads from the cache and reports whether the object is there.
+func (r *Reconciler) get(ctx context.Context, namespace, name string, obj client.Object) (bool, error) {
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, obj)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot read %q in namespace %q: %w", name, namespace, err)
+	}
+	return true, nil
+}
