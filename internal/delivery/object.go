@@ -4,19 +4,19 @@ import (
 	"cmp"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // Spec is the event as engines that keep events as objects keep it. It shares body and headers.
 func (e *Event) Spec() v1alpha1.AsyncInvocationSpec {
-	return v1alpha1.AsyncInvocationSpec{
+	spec := v1alpha1.AsyncInvocationSpec{
 		RequestID: e.ID, Function: nameOf(e.Function), Payload: e.Body, ClientContext: e.ClientContext,
 		CognitoIdentity: e.CognitoIdentity, TenantID: e.TenantID, Trace: e.Trace, TraceStarted: e.TraceStarted,
-		CloudEvent: e.CloudEvent, URL: e.URL, Headers: e.Headers, Accepted: metav1.NewMicroTime(e.Accepted),
+		CloudEvent: e.CloudEvent, URL: e.URL, Headers: e.Headers,
 	}
+	spec.Accepted.Time = e.Accepted
+	return spec
 }
 
 // FromObject is the event that an object keeps, and how far it has come. It shares body and headers. It fails if the
