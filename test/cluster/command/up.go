@@ -119,6 +119,7 @@ func start(ctx context.Context, c cli, ports layout.Ports) error {
 type programs struct {
 	shared  string
 	modules map[string]component.Module
+	golang  map[string]string // settings of Go
 }
 
 func build(ctx context.Context, c cli) (programs, error) {
@@ -147,14 +148,16 @@ func build(ctx context.Context, c cli) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	cache, err := b.ModuleCache(ctx)
+	golang, err := b.GoEnv(ctx, "GOMODCACHE", "GOROOT", "GOVERSION")
 	if err != nil {
 		return programs{}, err
 	}
-	if err := os.WriteFile(c.cluster.Path("modules"), []byte(filepath.Join(cache, "cache", "download")), 0o644); err != nil {
+	// Served to pods as a module proxy.
+	download := filepath.Join(golang["GOMODCACHE"], "cache", "download")
+	if err := os.WriteFile(c.cluster.Path("modules"), []byte(download), 0o644); err != nil {
 		return programs{}, err
 	}
-	return programs{shared, modules}, copySelf(c.cluster.Tool())
+	return programs{shared, modules, golang}, copySelf(c.cluster.Tool())
 }
 
 // copySelf copies this program to where the cluster's processes run it.
@@ -185,16 +188,25 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 		return err
 	}
 	registry := fmt.Sprintf("127.0.0.1:%d", state.Ports.Registry)
+	blobs := c.cluster.Path("registry", "blobs")
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
 		if err := image.Await(ctx, registry); err != nil {
 			return err
 		}
-		if err := image.Push(ctx, registry, images); err != nil {
+		if err := image.Push(ctx, registry, blobs, images); err != nil {
 			return err
 		}
-		p.done("%d images are in the registry", len(images))
-		return nil
+		p.done("%d images of the cluster are in the registry", len(images))
+		functions := image.Functions{
+			Store: image.Store{Dir: c.cluster.CachePath("rootfs")}, GoRoot: built.golang["GOROOT"], GoVersion: built.golang["GOVERSION"],
+		}
+		images, err := functions.Images(ctx)
+		if err != nil {
+			fmt.Fprintf(c.errOut, "functions can do without, but some tests cannot: %v\n", err)
+		}
+		p.done("%d images for functions are made", len(images))
+		return image.Push(ctx, registry, blobs, images)
 	})
 	work.Go(func() error {
 		if err := client.AwaitAPI(ctx); err != nil {

@@ -205,7 +205,15 @@ func (b Builder) Modules(ctx context.Context, paths ...string) (map[string]Modul
 	}
 }
 
-// ModuleCache is the folder of Go's module cache.
-func (b Builder) ModuleCache(ctx context.Context) (string, error) {
-	return b.output(ctx, "go", "env", "GOMODCACHE")
+// GoEnv gives settings of Go by name.
+func (b Builder) GoEnv(ctx context.Context, names ...string) (map[string]string, error) {
+	out, err := b.output(ctx, append([]string{"go", "env", "-json"}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	var settings map[string]string
+	if err := json.Unmarshal([]byte(out), &settings); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	return settings, nil
 }

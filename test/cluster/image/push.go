@@ -29,17 +29,27 @@ func Await(ctx context.Context, registry string) error {
 	}
 }
 
-// Push builds the images one by one and pushes them to a registry that speaks plain HTTP.
-func Push(ctx context.Context, registry string, images []Image) error {
+// Push builds the images one by one and pushes them to a registry that speaks plain HTTP and whose blobs are files in
+// blobs, on this machine.
+func Push(ctx context.Context, registry, blobs string, images []Image) error {
 	for _, i := range images {
-		if err := push(ctx, registry, i); err != nil {
+		if err := push(ctx, registry, blobs, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func push(ctx context.Context, registry string, i Image) error {
+func push(ctx context.Context, registry, blobs string, i Image) error {
+	for _, l := range i.Layers {
+		l, ok := l.(*fileLayer)
+		if !ok {
+			continue
+		}
+		if err := l.seed(blobs); err != nil {
+			return fmt.Errorf("layer of %q: %w", i.Ref, err)
+		}
+	}
 	img, err := i.Build()
 	if err != nil {
 		return err

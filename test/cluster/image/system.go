@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,43 +14,84 @@ import (
 	"github.com/lambkin-dev/lambkin/test/cluster/component"
 )
 
-// System gives the images that the cluster itself consists of, and a few small ones for tests. shared and own are the
-// folders of built programs.
+// system makes the images that the cluster itself consists of, and a few small ones for tests.
+type system struct {
+	shared, own string // folders of built programs
+	store       Store
+	skeleton    v1.Layer
+	images      []Image
+}
+
+// System gives the images that the cluster itself consists of, those that are needed first at the front, and a few small
+// ones for tests. shared and own are the folders of built programs.
 func System(ctx context.Context, shared, own string) ([]Image, error) {
-	skeleton, err := Skeleton()
+	skeleton, err := inMemory(writeSkeleton)
 	if err != nil {
 		return nil, err
 	}
-	single := func(ref, program, dst string) Image {
-		return Image{Ref: ref, Layers: []v1.Layer{skeleton}, Files: map[string]string{dst: program}, Entrypoint: []string{dst}}
-	}
-	ownProgram := func(name string) Image {
-		return single("system/"+name+":1", filepath.Join(own, name), "/"+name)
-	}
-	images := []Image{ownProgram("pause"), ownProgram("coredns"), ownProgram("ingress")} // needed first
-	for _, g := range component.ImageGroups() {
-		for _, pkg := range g.Packages {
-			bin := component.Binary(pkg)
-			// ko's layout: Tekton copies /ko-app/entrypoint out of its image.
-			image := single(component.Image(g.Name, pkg), filepath.Join(shared, g.Name, bin), "/ko-app/"+bin)
-			image.Env = []string{"KO_DATA_PATH=/var/run/ko"}
-			images = append(images, image)
+	s := &system{shared: shared, own: own, store: Store{filepath.Join(shared, "layers")}, skeleton: skeleton}
+	for _, name := range []string{"pause", "coredns", "ingress"} {
+		if err := s.addOwn("system/"+name+":1", name); err != nil {
+			return nil, err
 		}
 	}
-	links, err := busyboxLinks(ctx)
-	if err != nil {
+	for _, g := range component.ImageGroups() {
+		for _, pkg := range g.Packages {
+			if err := s.addShared(g.Name, pkg); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := s.addOwn("test/hello:1", "hello"); err != nil {
 		return nil, err
 	}
-	shell := Image{
-		Ref: "test/busybox:1", Layers: []v1.Layer{skeleton}, Entrypoint: []string{"/bin/sh"},
-		Files: map[string]string{"/bin/busybox": "/bin/busybox"}, Links: links,
+	return s.images, s.addShells(ctx)
+}
+
+// addOwn adds a program that may be another one each time.
+func (s *system) addOwn(ref, name string) error {
+	layer, err := inMemory(func(w io.Writer) error {
+		return writePrograms(w, map[string]string{"/" + name: filepath.Join(s.own, name)}, nil)
+	})
+	s.images = append(s.images, Image{Ref: ref, Layers: []v1.Layer{s.skeleton, layer}, Entrypoint: []string{"/" + name}})
+	return err
+}
+
+// addShared adds a program of a component in ko's layout: Tekton copies /ko-app/entrypoint out of its image.
+func (s *system) addShared(group, pkg string) error {
+	bin := component.Binary(pkg)
+	layer, err := s.store.Layer(group+"-"+bin, func(w io.Writer) error {
+		return writePrograms(w, map[string]string{"/ko-app/" + bin: filepath.Join(s.shared, group, bin)}, nil)
+	})
+	s.images = append(s.images, Image{
+		Ref: component.Image(group, pkg), Layers: []v1.Layer{s.skeleton, layer},
+		Entrypoint: []string{"/ko-app/" + bin}, Env: []string{"KO_DATA_PATH=/var/run/ko"},
+	})
+	return err
+}
+
+// addShells adds images to run scripts in: busybox alone, and with crane and a program to pack.
+func (s *system) addShells(ctx context.Context) error {
+	links, err := busyboxLinks(ctx)
+	if err != nil {
+		return err
 	}
-	crane := shell
-	crane.Ref = "test/crane:1"
-	crane.Files = map[string]string{
-		"/bin/busybox": "/bin/busybox", "/bin/crane": filepath.Join(shared, "tools", "crane"), "/src/hello": filepath.Join(own, "hello"),
+	busybox, err := inMemory(func(w io.Writer) error {
+		return writePrograms(w, map[string]string{"/bin/busybox": "/bin/busybox"}, links)
+	})
+	if err != nil {
+		return err
 	}
-	return append(images, shell, crane, single("test/hello:1", filepath.Join(own, "hello"), "/hello")), nil
+	crane, err := inMemory(func(w io.Writer) error {
+		return writePrograms(w, map[string]string{
+			"/bin/crane": filepath.Join(s.shared, "tools", "crane"), "/src/hello": filepath.Join(s.own, "hello"),
+		}, nil)
+	})
+	s.images = append(s.images,
+		Image{Ref: "test/busybox:1", Layers: []v1.Layer{s.skeleton, busybox}, Entrypoint: []string{"/bin/sh"}},
+		Image{Ref: "test/crane:1", Layers: []v1.Layer{s.skeleton, busybox, crane}, Entrypoint: []string{"/bin/sh"}},
+	)
+	return err
 }
 
 // busyboxLinks names every program that busybox is.
