@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -81,9 +82,7 @@ func TestBakeZip(t *testing.T) {
 		"org.opencontainers.image.base.name": s.base, "org.opencontainers.image.base.digest": base[len(base)-71:],
 	}
 	labels := map[string]string{"keep": "yes"}
-	for k, v := range notes {
-		labels[k] = v
-	}
+	maps.Copy(labels, notes)
 	want := v1.Config{
 		Entrypoint: []string{"/lambkin/runtime-api"}, WorkingDir: "/var/task", User: "65532:65532",
 		Env: []string{"PATH=/usr/bin", "A=b", "NODE_VERSION=23"}, Labels: labels,
@@ -132,9 +131,7 @@ func TestBakeIsDeterministic(t *testing.T) {
 	var digests []string
 	for _, zip := range []image.Archive{one, two} {
 		s := newShelf(t)
-		spec := image.Spec{Base: "REPLACED", Code: &zip, Architecture: "arm64"}
-		spec.Base = s.base
-		img := pull(t, s.hub, s.bake(t, spec, "fn").Reference)
+		img := pull(t, s.hub, s.bake(t, image.Spec{Base: s.base, Code: &zip, Architecture: "arm64"}, "fn").Reference)
 		digest, err := topLayer(t, img).Digest()
 		if err != nil {
 			t.Fatal(err)

@@ -42,6 +42,8 @@ const (
 	// KindUnsupported is something of a form that we cannot use: a manifest of Docker's schema 1, an artifact with
 	// several layers, an image with nothing to start.
 	KindUnsupported Kind = "Unsupported"
+	// KindCorrupt is content that does not have the digest or the size that it should have.
+	KindCorrupt Kind = "Corrupt"
 	// KindRejected is a registry that refuses what it was sent, for none of the reasons above.
 	KindRejected Kind = "Rejected"
 )

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -79,7 +80,7 @@ func gzipped(t testing.TB, files map[string]string) []byte {
 	return buf.Bytes()
 }
 
-// dockerLayer makes a layer of Docker's kind whose DiffID is right.
+// layerOf makes a layer whose DiffID is right.
 func layerOf(t testing.TB, mediaType types.MediaType, files map[string]string) v1.Layer {
 	t.Helper()
 	return unpackable{static.NewLayer(gzipped(t, files), mediaType)}
@@ -194,7 +195,7 @@ func listing(t testing.TB, l v1.Layer) map[string]string {
 	got := map[string]string{}
 	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return got
 		}
 		if err != nil {
@@ -229,3 +230,12 @@ const (
 	fs777 = fs.ModeSymlink | 0o777
 	dir   = fs.ModeDir
 )
+
+func mustDigest(t testing.TB, reference string) name.Digest {
+	t.Helper()
+	ref, err := name.NewDigest(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}

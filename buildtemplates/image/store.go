@@ -130,12 +130,18 @@ func (v *verified) Read(p []byte) (int, error) {
 	ended := errors.Is(err, io.EOF)
 	switch {
 	case v.left < 0 || ended && v.left > 0:
-		return n, &Error{Kind: KindRejected, Op: "read", Reference: v.reference, Detail: "it does not have the size that it should have"}
-	case err != nil && !ended:
-		return n, fault("read", v.reference, err)
-	default:
+		return n, v.corrupt("it does not have the size that it should have", nil)
+	case err == nil || ended:
 		return n, err
 	}
+	if err = fault("read", v.reference, err); KindOf(err) == "" && !errors.Is(err, context.Canceled) {
+		err = v.corrupt("its bytes are not those that were stored", err)
+	}
+	return n, err
+}
+
+func (v *verified) corrupt(detail string, cause error) error {
+	return &Error{Kind: KindCorrupt, Op: "read", Reference: v.reference, Detail: detail, Err: cause}
 }
 
 func (s *Store) registry() *Registry {
