@@ -24,6 +24,12 @@ TESTFLAGS ?=
 # CLUSTER names the test cluster of the cluster-… targets.
 CLUSTER ?= main
 
+# VERSION is what a release bears: the tag of the commit, or what is nearest to it.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# REGISTRY is where the cluster finds a release's images. RELEASE are flags as in RELEASE='-arch amd64 -cli linux/amd64'.
+REGISTRY ?=
+RELEASE ?=
+
 # NEEDS is what tests run besides Go, as program:package pairs.
 NEEDS := gcc:gcc node:nodejs python3:python3 import.boto3:python3-boto3 ruby:ruby zip:zip unzip:unzip aws:awscli curl:curl
 
@@ -39,6 +45,12 @@ help: ## List the targets
 build: ## Build bin/lambkin and bin/runtime-api as static binaries
 	$(STATIC) -o bin/lambkin ./cli
 	$(STATIC) -o bin/runtime-api ./runtime-api
+
+.PHONY: release
+release: ## Write dist: images, manifests, archives of lambkin; REGISTRY=HOST/PATH pushes, RELEASE holds further flags
+	@mkdir -p bin
+	go build -o bin/release ./tools/release
+	bin/release -version $(VERSION) -registry '$(REGISTRY)' $(RELEASE)
 
 .PHONY: quickstart
 quickstart: build ## Deploy and invoke functions in Go, Node, Python and shell on this machine
@@ -113,7 +125,7 @@ vuln: $(VULN) ## Look for known vulnerabilities, if the database can be reached
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin .cache
+	rm -rf bin dist .cache
 
 # The linter and the scanner are built once from their pinned modules and again when those change.
 $(LINT): tools/lint/go.mod tools/lint/go.sum

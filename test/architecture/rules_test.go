@@ -94,6 +94,9 @@ func imports() map[string][]string {
 		"buildtemplates": {"api/v1alpha1", "bootstrap"},
 
 		"functions": {},
+
+		// What users get is put together here.
+		"tools/release": {"buildtemplates/image", "internal/platform"},
 	}
 }
 
@@ -116,7 +119,7 @@ func fences() []fence {
 	return []fence{
 		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
 		{"k8s.io/", []string{"buildtemplates", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
-		{"sigs.k8s.io/yaml", []string{"cli"}, "manifests are files, and files are the command line's"},
+		{"sigs.k8s.io/yaml", []string{"cli", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
 		{"sigs.k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
 		{"github.com/tektoncd/", []string{"buildtemplates", "controller"}, "only builds need it"},

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/lambkin-dev/lambkin/internal/platform"
+)
+
+// The manifests of a release. The second has what only clusters with Tekton can take.
+const (
+	manifestFile = "lambkin.yaml"
+	tektonFile   = "lambkin-tekton.yaml"
+)
+
+// document is one object of a manifest, with the comments above it.
+type document struct {
+	text string
+	head head
+}
+
+// head is what tells objects apart.
+type head struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	} `json:"metadata"`
+}
+
+// parts are the objects of the two manifests, with the placeholders of images in them.
+type parts struct{ install, tekton []document }
+
+// kinds are the kinds that are installed, in the order in which they are applied: what others refer to comes first, and
+// what starts comes last.
+func kinds() []string {
+	return []string{
+		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
+		"ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "Task", "Pipeline",
+	}
+}
+
+// readParts reads the manifests' parts from the checkout, and adds the operator's values from a file if one is named.
+func readParts(root, values string) (parts, error) {
+	var p parts
+	var err error
+	if p.install, err = readDocuments(root, "config/crd", "config/rbac", "config/install"); err != nil {
+		return p, err
+	}
+	if len(p.install) == 0 {
+		return p, fmt.Errorf("no objects to install in the folder config of -root %q", root)
+	}
+	if p.tekton, err = readDocuments(root, "config/tekton"); err != nil {
+		return p, err
+	}
+	if values == "" {
+		return p, nil
+	}
+	text, err := os.ReadFile(values)
+	if err != nil {
+		return p, err
+	}
+	return p, addValues(p.install, string(text))
+}
+
+// readDocuments reads the YAML files of folders, sorted by the order of their kinds and then as they are read.
+func readDocuments(root string, folders ...string) ([]document, error) {
+	var all []document
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*.yaml"))
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", folder, err)
+		}
+		for _, file := range files { // in the order of their names
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			documents, err := parse(string(text))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			all = append(all, documents...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b document) int {
+		return cmp.Compare(slices.Index(kinds(), a.head.Kind), slices.Index(kinds(), b.head.Kind))
+	})
+	return all, unique(all)
+}
+
+var separator = regexp.MustCompile(`(?m)^---[ \t]*\n`)
+
+func parse(text string) ([]document, error) {
+	var all []document
+	for _, part := range separator.Split(text, -1) {
+		d := document{text: strings.Trim(part, "\n") + "\n"}
+		if err := yaml.Unmarshal([]byte(part), &d.head); err != nil {
+			return nil, fmt.Errorf("object %d: %w", len(all)+1, err)
+		}
+		if d.head == (head{}) {
+			continue // comments alone
+		}
+		if !slices.Contains(kinds(), d.head.Kind) || d.head.Metadata.Name == "" {
+			return nil, fmt.Errorf("object %d is a %q named %q: name it, and say in the list of kinds when it is applied", len(all)+1, d.head.Kind, d.head.Metadata.Name)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// unique makes sure that no object is there twice: the later one would win unseen.
+func unique(all []document) error {
+	seen := make(map[head]bool, len(all))
+	for _, d := range all {
+		if seen[d.head] {
+			return fmt.Errorf("%s %q of namespace %q is there twice", d.head.Kind, d.head.Metadata.Name, d.head.Metadata.Namespace)
+		}
+		seen[d.head] = true
+	}
+	return nil
+}
+
+// addValues gives the ConfigMap the key that is the operator's.
+func addValues(all []document, values string) error {
+	if _, err := platform.Parse(values); err != nil {
+		return fmt.Errorf("-values: %w", err)
+	}
+	i := slices.IndexFunc(all, func(d document) bool { return isConfig(d.head) })
+	if i < 0 || !strings.Contains(all[i].text, "\ndata:\n") {
+		return fmt.Errorf("no ConfigMap %q with data to put -values into", platform.ConfigMap)
+	}
+	var block strings.Builder
+	block.WriteString("\ndata:\n  " + platform.Key + ": |\n")
+	for line := range strings.Lines(strings.TrimRight(values, "\n") + "\n") {
+		if line != "\n" {
+			block.WriteString("    ")
+		}
+		block.WriteString(line)
+	}
+	all[i].text = strings.Replace(all[i].text, "\ndata:\n", block.String(), 1)
+	return nil
+}
+
+func isConfig(h head) bool { return h.Kind == "ConfigMap" && h.Metadata.Name == platform.ConfigMap }
+
+// manifests writes the manifests with the images' references in them.
+func (r *release) manifests(p parts, images map[string]string) error {
+	for _, m := range []struct {
+		file      string
+		documents []document
+	}{{manifestFile, p.install}, {tektonFile, p.tekton}} {
+		if len(m.documents) == 0 {
+			continue
+		}
+		text, err := render(m.documents, images, r.version)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.file, err)
+		}
+		if err := writeFile(filepath.Join(r.out, m.file), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// word is what stands between blanks, quotes, brackets and equals signs in YAML.
+var word = regexp.MustCompile(`[^\s"'=,\[\]{}]+`)
+
+// placeholder is what the name of an image, or "version", is preceded by in the parts.
+const placeholder = "lambkin.dev/"
+
+// unfilled finds images whose name is none of ours.
+var unfilled = regexp.MustCompile(`image: *["']?` + regexp.QuoteMeta(placeholder) + `\S*`)
+
+// render fills in the placeholders and writes one manifest.
+func render(all []document, images map[string]string, version string) ([]byte, error) {
+	fill := maps.Clone(images)
+	fill["version"] = version
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Lambkin %s\n", version)
+	for _, d := range all {
+		text := word.ReplaceAllStringFunc(d.text, func(w string) string {
+			if name, ok := strings.CutPrefix(w, placeholder); ok {
+				return cmp.Or(fill[name], w)
+			}
+			return w
+		})
+		if left := unfilled.FindString(text); left != "" {
+			return nil, fmt.Errorf("%s %q has %q: there is no such image", d.head.Kind, d.head.Metadata.Name, left)
+		}
+		if err := checkConfig(d.head, text); err != nil {
+			return nil, err
+		}
+		b.WriteString("---\n" + text)
+	}
+	return b.Bytes(), nil
+}
+
+// checkConfig reads the configuration as controller and gateway will.
+func checkConfig(h head, text string) error {
+	if !isConfig(h) {
+		return nil
+	}
+	var object struct {
+		Data map[string]string `json:"data"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		return fmt.Errorf("ConfigMap %q: %w", h.Metadata.Name, err)
+	}
+	c, err := platform.Read(object.Data)
+	if err == nil && (c.Images.Runtime == "" || c.Images.Builder == "") {
+		err = fmt.Errorf("ConfigMap %q names no images of ours", h.Metadata.Name)
+	}
+	return err
+}
