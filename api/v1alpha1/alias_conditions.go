@@ -8,9 +8,11 @@ import (
 )
 
 // MarkReady notes that calls to the alias reach the versions of this generation, and where plain HTTP requests go.
-func (s *AliasStatus) MarkReady(generation int64, url string) {
+// Deviations are sentences about what the alias asks for and does not get here; they are the message of Ready.
+func (s *AliasStatus) MarkReady(generation int64, url string, deviations ...string) {
 	s.ObservedGeneration, s.URL = generation, url
-	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, Failure{ReasonReady, ""}, generation)
+	why := Failure{ReasonReady, strings.Join(deviations, " ")}
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, why, generation)
 }
 
 // MarkFailed notes that the alias cannot be followed. The reason is that of the [Failure] in err's chain, InternalError

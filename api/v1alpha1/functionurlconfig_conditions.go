@@ -1,11 +1,27 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"strings"
 
-// MarkReady notes that the URL answers with this generation's policy.
-func (s *FunctionURLConfigStatus) MarkReady(generation int64, url string) {
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// MarkReady notes that the URL answers with this generation's policy. Deviations are sentences about what it asks for and
+// does not get here; they are the message of Ready.
+func (s *FunctionURLConfigStatus) MarkReady(generation int64, url string, deviations ...string) {
 	s.ObservedGeneration, s.URL = generation, url
-	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, Failure{ReasonReady, ""}, generation)
+	why := Failure{ReasonReady, strings.Join(deviations, " ")}
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionTrue, why, generation)
+}
+
+// MarkProgressing notes that the URL does not answer yet; the sentences say what is awaited.
+func (s *FunctionURLConfigStatus) MarkProgressing(generation int64, doing ...string) {
+	s.ObservedGeneration = generation
+	why := Failure{ReasonCreating, strings.Join(append([]string{"The URL is being created."}, doing...), " ")}
+	if s.URL != "" {
+		why = Failure{ReasonUpdating, strings.Join(append([]string{"The URL is being updated."}, doing...), " ")}
+	}
+	setCondition(&s.Conditions, ConditionReady, metav1.ConditionUnknown, why, generation)
 }
 
 // MarkFailed notes that the URL cannot answer. The reason is that of the [Failure] in err's chain, InternalError if

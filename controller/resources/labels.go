@@ -20,8 +20,8 @@ const (
 	ManagedBy      = "lambkin"
 )
 
-// latestLabel stands for $LATEST, which is no value of a label.
-const latestLabel = "latest"
+// LatestLabel, the value of [LabelVersion], stands for $LATEST, which is no value of a label.
+const LatestLabel = "latest"
 
 // Container is the name of the container that runs the function, as it is in all pods of Knative.
 const Container = "user-container"
@@ -29,7 +29,7 @@ const Container = "user-container"
 // versionLabel is a version as the value of a label.
 func versionLabel(version string) string {
 	if version == lambda.LatestVersion {
-		return latestLabel
+		return LatestLabel
 	}
 	return version
 }

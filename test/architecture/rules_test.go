@@ -70,6 +70,25 @@ func imports() map[string][]string {
 		"controller/code":      {"api/v1alpha1"},
 		"controller/event":     {"api/v1alpha1", "internal/delivery", "internal/lambda", "internal/outbound"},
 		"controller/resources": {"api/v1alpha1", "internal/lambda", "internal/platform"},
+		"controller/apply":     {"api/v1alpha1"},
+		"controller/family":    {"api/v1alpha1", "controller/resources", "internal/lambda"},
+		"controller/report":    {"api/v1alpha1"},
+		"controller/settings":  {"controller/resources", "internal/platform"},
+		"controller/watch":     {},
+		"controller/deploy": {
+			"api/v1alpha1", "controller/apply", "controller/code", "controller/resources", "controller/watch", "internal/platform",
+		},
+		"controller/function": {
+			"api/v1alpha1", "controller/deploy", "controller/family", "controller/report", "controller/resources", "controller/watch",
+		},
+		"controller/version": {
+			"api/v1alpha1", "controller/deploy", "controller/family", "controller/report", "controller/resources", "controller/watch",
+		},
+		"controller/alias": {
+			"api/v1alpha1", "controller/apply", "controller/family", "controller/report", "controller/resources", "controller/watch",
+		},
+		"controller/url":    {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
 		// The door for AWS's tools.
 		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda"},
@@ -91,7 +110,10 @@ func imports() map[string][]string {
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 
 		// Images and how code becomes one.
-		"buildtemplates": {"api/v1alpha1", "bootstrap"},
+		"buildtemplates":           {"api/v1alpha1", "bootstrap"},
+		"buildtemplates/manifests": {"buildtemplates"},
+		"buildtemplates/source":    {"internal/archive", "internal/lambda"},
+		"buildtemplates/builder":   {"buildtemplates/image", "buildtemplates/source", "internal/archive", "internal/lambda"},
 
 		"functions": {},
 
@@ -119,7 +141,7 @@ func fences() []fence {
 	return []fence{
 		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
 		{"k8s.io/", []string{"buildtemplates", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
-		{"sigs.k8s.io/yaml", []string{"cli", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
+		{"sigs.k8s.io/yaml", []string{"buildtemplates/manifests", "cli", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
 		{"sigs.k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
 		{"github.com/tektoncd/", []string{"buildtemplates", "controller"}, "only builds need it"},
@@ -128,7 +150,7 @@ func fences() []fence {
 		{"github.com/google/go-containerregistry", []string{"buildtemplates/image"}, "images are made in one place"},
 		{"github.com/fsnotify/fsnotify", []string{"cli"}, "only `lambkin dev` watches files"},
 		{"github.com/gorilla/mux", []string{"internal/gateway", "runtime-api/server"}, "routes belong to the HTTP faces"},
-		{"github.com/prometheus/", []string{"runtime-api"}, "metrics are counted where invocations run"},
+		{"github.com/prometheus/", []string{"runtime-api", "controller"}, "metrics are counted where invocations run, and in the controller"},
 		{"go.opentelemetry.io/", []string{"runtime-api"}, "spans are made where invocations run"},
 		{"go.etcd.io/bbolt", []string{"internal/engine/local"}, "the store is the local engine's own affair"},
 		{"github.com/aws/aws-lambda-go", []string{"bootstrap", "functions"}, "it is the other side of our protocol; only go1.x messages and samples share its types"},

@@ -1,0 +1,66 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+)
+
+// refusal gives the error of a request about an object the reason that it becomes in a condition.
+func refusal(obj client.Object, err error) error {
+	switch {
+	case isKindMissing(err):
+		return v1alpha1.Failf(v1alpha1.ReasonKnativeMissing, "the cluster does not know %s; install Knative Serving", obj.GetObjectKind().GroupVersionKind().GroupVersion())
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return fmt.Errorf("namespace %q %w", obj.GetNamespace(), ErrGoing)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err), apierrors.IsRequestEntityTooLargeError(err):
+		return refused(obj, reasonIn(err.Error()))
+	default:
+		return fmt.Errorf("apply %s %q: %w", kindOf(obj), obj.GetName(), err)
+	}
+}
+
+// isKindMissing reports whether the API server does not know the kind: as the discovery tells it, or, where it was known
+// before, by an answer that names no object.
+func isKindMissing(err error) bool {
+	if meta.IsNoMatchError(err) {
+		return true
+	}
+	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients give it as it is
+	return ok && apierrors.IsNotFound(err) && (status.Status().Details == nil || status.Status().Details.Name == "")
+}
+
+// reasonIn is what an admission webhook says, without the words around it.
+func reasonIn(message string) string {
+	if _, said, ok := strings.Cut(message, "denied the request: "); ok {
+		return said
+	}
+	return message
+}
+
+// bounds are Knative's own bounds of what a Service may ask for, by a word in its refusal, with the setting that moves
+// them.
+func bounds() map[string]string {
+	return map[string]string{
+		"timeoutSeconds":       "raise max-revision-timeout-seconds in ConfigMap knative-serving/config-defaults above the function's timeout",
+		"containerConcurrency": "raise container-concurrency-max-limit in ConfigMap knative-serving/config-defaults, or lower concurrency",
+		"max-scale":            "raise max-scale-limit in ConfigMap knative-serving/config-autoscaler, or lower scaling.maxScale",
+	}
+}
+
+// refused tells what Knative bounds from what the cluster does not allow.
+func refused(obj client.Object, said string) error {
+	said = strings.Join(strings.Fields(said), " ") // in one line
+	for word, wayOut := range bounds() {
+		if strings.Contains(said, word) {
+			return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "Knative refuses it: %s; %s", said, wayOut)
+		}
+	}
+	return v1alpha1.Failf(v1alpha1.ReasonRefused, "%s %q was refused: %s", kindOf(obj), obj.GetName(), said)
+}

@@ -1,0 +1,176 @@
+package deploy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"knative.dev/pkg/apis"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/controller/resources"
+)
+
+// podsFailure says what keeps the pods of a revision from becoming ready; nil if nothing can be seen. They are all alike,
+// so the first that knows is as good as any; which that is must not change from one look to the next.
+func podsFailure(pods []corev1.Pod) error {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	for i := range pods {
+		if !pods[i].DeletionTimestamp.IsZero() {
+			continue
+		}
+		if failure := podFailure(&pods[i]); failure != nil {
+			return failure
+		}
+	}
+	return nil
+}
+
+// podFailure says what keeps a pod from becoming ready; nil if nothing can be seen. The function's container alone counts.
+func podFailure(pod *corev1.Pod) *v1alpha1.Failure {
+	for i := range pod.Status.ContainerStatuses {
+		c := &pod.Status.ContainerStatuses[i]
+		if c.Name != resources.Container || c.Ready {
+			continue
+		}
+		if t := c.State.Terminated; t != nil {
+			return terminated(t)
+		}
+		if w := c.State.Waiting; w != nil && w.Reason != "CrashLoopBackOff" {
+			if failure := waiting(c.Image, w.Reason, w.Message); failure != nil {
+				return failure
+			}
+		}
+		if t := c.LastTerminationState.Terminated; t != nil {
+			return terminated(t)
+		}
+	}
+	return nil
+}
+
+// terminated says why a container ended that should not have.
+func terminated(t *corev1.ContainerStateTerminated) *v1alpha1.Failure {
+	message := oneLine(t.Message)
+	switch {
+	case t.Reason == "OOMKilled":
+		return v1alpha1.Failf(v1alpha1.ReasonInitFailed, "the function was killed because it used more memory than it has; raise memorySize")
+	case t.Reason == "StartError" || t.Reason == "ContainerCannotRun":
+		return v1alpha1.Failf(v1alpha1.ReasonEntrypointInvalid, "the container cannot be started: %s", message)
+	case message == "":
+		return v1alpha1.Failf(v1alpha1.ReasonInitFailed, "the container ended with status %d before it was ready; its log may say why", t.ExitCode)
+	default:
+		return initFailure(message)
+	}
+}
+
+// failureKind is how runtime-api begins the line that it leaves when it gives up.
+var failureKind = regexp.MustCompile(`^([A-Za-z_][\w.]*): `)
+
+// initFailure reads what a container left behind when its init failed. Lines of runtime-api begin with the type of the
+// error, as the Lambda API has it.
+func initFailure(line string) *v1alpha1.Failure {
+	kind := ""
+	if m := failureKind.FindStringSubmatch(line); m != nil {
+		kind = m[1]
+	}
+	reason := v1alpha1.ReasonInitFailed
+	switch {
+	case strings.HasPrefix(kind, "Extension."):
+		reason = v1alpha1.ReasonExtensionFailed
+	case kind == "Sandbox.Timedout":
+		reason = v1alpha1.ReasonInitTimeout
+	case kind == "Runtime.InvalidEntrypoint":
+		reason = v1alpha1.ReasonEntrypointInvalid
+	}
+	return v1alpha1.Failf(reason, "%s", line)
+}
+
+// waiting says why a container cannot be started; nil for reasons that pass. Kubelet and Knative use the same words.
+func waiting(image, reason, message string) *v1alpha1.Failure {
+	message = oneLine(message)
+	switch reason {
+	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull", "RegistryUnavailable":
+		return pullFailure(image, message)
+	case "CreateContainerConfigError":
+		return configFailure(message)
+	case "CreateContainerError", "RunContainerError":
+		return v1alpha1.Failf(v1alpha1.ReasonEntrypointInvalid, "the container cannot be started: %s", message)
+	default:
+		return nil
+	}
+}
+
+// pullFailure says why an image could not be pulled. While the kubelet waits before it tries again it repeats the cause
+// after other words, which are left out so that the sentence stays the same.
+func pullFailure(image, message string) *v1alpha1.Failure {
+	if _, cause, ok := strings.Cut(message, "ErrImagePull: "); ok {
+		message = cause
+	}
+	if image == "" {
+		return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "the image cannot be pulled: %s", message)
+	}
+	return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "image %q cannot be pulled: %s", image, message)
+}
+
+// configFailure tells which thing that the container needs is not there.
+func configFailure(message string) *v1alpha1.Failure {
+	lower := strings.ToLower(message)
+	switch {
+	case strings.Contains(lower, "secret"):
+		return v1alpha1.Failf(v1alpha1.ReasonSecretNotFound, "a variable of the environment has no value: %s", message)
+	case strings.Contains(lower, "configmap"):
+		return v1alpha1.Failf(v1alpha1.ReasonConfigMapNotFound, "a variable of the environment has no value: %s", message)
+	default:
+		return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "the container cannot be started: %s", message)
+	}
+}
+
+// revisionFailure reads a condition of a Revision that is False.
+func revisionFailure(c *apis.Condition) *v1alpha1.Failure {
+	message := sentence(c)
+	if left, ok := strings.CutPrefix(message, "Container failed with: "); ok {
+		return initFailure(left)
+	}
+	if failure := waiting("", c.Reason, message); failure != nil {
+		return failure
+	}
+	switch {
+	case c.Reason == servingv1.ReasonContainerMissing:
+		return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "%s", message)
+	case c.Reason == servingv1.ReasonNotOwned:
+		return v1alpha1.Failf(v1alpha1.ReasonNameTaken, "%s", message)
+	case c.Reason == "FailedCreate" || strings.Contains(message, "exceeded quota") || strings.Contains(message, "is forbidden"):
+		return v1alpha1.Failf(v1alpha1.ReasonRefused, "its pods were refused: %s", message)
+	case c.Reason == servingv1.ReasonProgressDeadlineExceeded:
+		return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "no pod became ready in %v: %s", resources.ProgressDeadline, message)
+	default:
+		return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "%s: %s", c.Reason, message)
+	}
+}
+
+// configurationFailure reads a Configuration that failed without a Revision that says why.
+func configurationFailure(c *apis.Condition) *v1alpha1.Failure {
+	message := sentence(c)
+	if c.Reason == servingv1.ReasonNotOwned {
+		return v1alpha1.Failf(v1alpha1.ReasonNameTaken, "%s", message)
+	}
+	if strings.HasPrefix(message, "Revision creation failed") {
+		return v1alpha1.Failf(v1alpha1.ReasonRefused, "%s", message)
+	}
+	return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "%s", message)
+}
+
+// maxMessage bounds what is told of others' messages, in bytes.
+const maxMessage = 1 << 10
+
+// oneLine is a message without line breaks, cut where nobody would read on.
+func oneLine(message string) string {
+	text := strings.Join(strings.Fields(message), " ")
+	if len(text) <= maxMessage {
+		return text
+	}
+	return fmt.Sprintf("%s…", strings.ToValidUTF8(text[:maxMessage], ""))
+}

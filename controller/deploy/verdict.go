@@ -1,0 +1,118 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"knative.dev/pkg/apis"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/controller/code"
+)
+
+// verdict is what became of a deployment: ready, failed or, with a sentence, under way.
+type verdict struct {
+	ready   bool
+	failure error
+	doing   string
+	coding  bool // it is the code that is being waited for
+
+	service    *servingv1.Service
+	result     code.Result
+	deviations []string
+}
+
+// tell writes the verdict into the status. What serves is told only once it does: the revision before serves until then.
+func (v verdict) tell(s *Subject) {
+	st := s.Status
+	switch {
+	case v.failure != nil:
+		st.MarkFailed(s.Generation, v.failure)
+		return
+	case !v.ready:
+		st.MarkProgressing(s.Generation, v.doing)
+		return
+	}
+	st.Image, st.Protocol = v.result.Image, v.result.Protocol
+	st.CodeSHA256, st.CodeSize = v.result.CodeSHA256, v.result.CodeSize
+	st.Revision = v.service.Status.LatestReadyRevisionName
+	st.URL = v.service.Status.URL.String()
+	st.MarkReady(s.Generation, v.deviations...)
+}
+
+// look reads what is needed to judge a Service: nothing more where it is ready, its latest Revision and the pods of that
+// where it is not.
+func (d *Deployer) look(ctx context.Context, svc *servingv1.Service) (verdict, error) {
+	v := judge(svc, nil, nil)
+	name := svc.Status.LatestCreatedRevisionName
+	if v.ready || name == "" || svc.Status.ObservedGeneration != svc.Generation {
+		return v, nil
+	}
+	rev := new(servingv1.Revision)
+	if err := d.Client.Get(ctx, client.ObjectKey{Namespace: svc.Namespace, Name: name}, rev); err != nil {
+		return v, client.IgnoreNotFound(err)
+	}
+	pods := new(corev1.PodList)
+	if err := d.Client.List(ctx, pods, client.InNamespace(svc.Namespace), client.MatchingFields{indexRevision: name}); err != nil {
+		return v, fmt.Errorf("list the pods of revision %q: %w", name, err)
+	}
+	return judge(svc, rev, pods.Items), nil
+}
+
+// judge reads a Service, its latest created Revision, nil if unknown, and the pods of that.
+func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) verdict {
+	st := &svc.Status
+	if st.ObservedGeneration != svc.Generation {
+		return verdict{doing: "Knative is about to take it up."}
+	}
+	created, ready := st.LatestCreatedRevisionName, st.LatestReadyRevisionName
+	if svc.IsReady() && created == ready && created != "" {
+		return verdict{ready: true}
+	}
+	configuration := st.GetCondition(servingv1.ServiceConditionConfigurationsReady)
+	if created != ready || configuration.IsFalse() {
+		return judgeRevision(created, configuration, rev, pods)
+	}
+	if !configuration.IsTrue() {
+		return verdict{doing: "Knative is making a revision."}
+	}
+	routes := st.GetCondition(servingv1.ServiceConditionRoutesReady)
+	if routes.IsFalse() {
+		return verdict{failure: v1alpha1.Failf(v1alpha1.ReasonRouteFailed, "%s", sentence(routes))}
+	}
+	return verdict{doing: fmt.Sprintf("Requests are being moved to revision %s.", created)}
+}
+
+// judgeRevision says why the latest Revision is not ready. Its pods know more than Knative tells, and earlier.
+func judgeRevision(name string, configuration *apis.Condition, rev *servingv1.Revision, pods []corev1.Pod) verdict {
+	if failure := podsFailure(pods); failure != nil {
+		return verdict{failure: failure}
+	}
+	if rev != nil {
+		for _, t := range []apis.ConditionType{servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
+			if c := rev.Status.GetCondition(t); c.IsFalse() {
+				return verdict{failure: revisionFailure(c)}
+			}
+		}
+	}
+	if configuration.IsFalse() && (rev == nil || rev.IsFailed()) {
+		return verdict{failure: configurationFailure(configuration)}
+	}
+	if name == "" {
+		return verdict{doing: "Knative is making a revision."}
+	}
+	return verdict{doing: fmt.Sprintf("Revision %s is starting.", name)}
+}
+
+// sentence is what a condition of Knative's says, in one line.
+func sentence(c *apis.Condition) string {
+	text := strings.Join(strings.Fields(c.Message), " ")
+	if text == "" {
+		return c.Reason
+	}
+	return text
+}
