@@ -47,7 +47,7 @@ type recipe struct {
 	script string
 	// caches are variables that tell package managers where to keep what they download, each with a folder in the cache.
 	caches map[string]string
-	// elsewhere says that the script leaves what is to be baked in $OUTPUT rather than in the function's folder.
+	// elsewhere says that $OUTPUT, where the script leaves what is to be baked, is not the function's folder.
 	elsewhere bool
 	// cross says that the build makes code for any architecture on any node.
 	cross bool

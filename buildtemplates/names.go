@@ -25,10 +25,25 @@ const (
 	ResultProtocol = "PROTOCOL"
 )
 
-// Placeholders stand in the YAML of [MakeTask] for images that a release makes, and are replaced by it.
+// Places in the YAML of config/tekton for the images that a release makes.
 const (
-	BuilderPlaceholder = "lambkin.dev/builder"
-	RuntimePlaceholder = "lambkin.dev/runtime"
+	releaseBuilder = "release://builder"
+	releaseRuntime = "release://runtime"
+)
+
+// Namespace is where the Tasks and the Pipeline are installed. PipelineRuns in other namespaces find them there by
+// Tekton's cluster resolver.
+const Namespace = "lambkin-system"
+
+// PipelineName is the name of the Pipeline.
+const PipelineName = "lambkin-build-deploy"
+
+// Service accounts that PipelineRuns name. Neither has its token in any step that runs code of other people.
+const (
+	// BuildAccount has no rights.
+	BuildAccount = "lambkin-build"
+	// DeployAccount may change Knative Services and Functions in its namespace.
+	DeployAccount = "lambkin-deploy"
 )
 
 // names of parameters.
@@ -55,6 +70,16 @@ const (
 	paramRegistry     = "registry-secret"
 	paramPlainHTTP    = "plain-http"
 	paramCA           = "ca-configmap"
+)
+
+// names of the parameters of a deployment.
+const (
+	paramName      = "name"
+	paramKind      = "kind"
+	paramProtocol  = "protocol"
+	paramVariables = "function-env"
+	paramRuntimeID = "runtime"
+	paramTasks     = "tasks-namespace"
 )
 
 // cache is the workspace for the caches of package managers.

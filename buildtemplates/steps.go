@@ -24,7 +24,7 @@ func steps(e Entry, s Settings, p parts) []tekton.Step {
 		list = append(list, shellStep(StepTest, e, s, testScript))
 	}
 	if e.recipe.script != "" {
-		step := shellStep(StepBuild, e, s, e.recipe.script)
+		step := shellStep(StepBuild, e, s, buildHook+e.recipe.script)
 		if e.recipe.image {
 			step.SecurityContext = buildahSecurity()
 			step.Env = append(step.Env, buildahEnv()...)
@@ -47,7 +47,7 @@ func fetchStep(s Settings, p parts) tekton.Step {
 		"--store=" + param(paramStore),
 		"--path=" + param(paramPath),
 		"--into=" + sourceDir,
-		"--result=" + result(ResultCommit),
+		"--result=" + ResultCommit + "=" + result(ResultCommit),
 	}, step.Args...)
 	if p.git {
 		step.Args = append(step.Args, "--git-secret="+param(paramGitSecret), "--git-credentials="+gitDir)
@@ -113,9 +113,13 @@ func shellStep(name string, e Entry, s Settings, script string) tekton.Step {
 
 // shellEnv are the variables of the scripts.
 func shellEnv(e Entry) []corev1.EnvVar {
+	output := inSource()
+	if e.recipe.elsewhere {
+		output = outputDir
+	}
 	list := []corev1.EnvVar{
 		{Name: "HOME", Value: homeDir}, {Name: "TMPDIR", Value: "/tmp"},
-		{Name: "SOURCE", Value: sourceDir}, {Name: "FUNCTION_PATH", Value: param(paramPath)}, {Name: "OUTPUT", Value: outputDir},
+		{Name: "SOURCE", Value: sourceDir}, {Name: "FUNCTION_PATH", Value: param(paramPath)}, {Name: "OUTPUT", Value: output},
 		{Name: "RUNTIME", Value: e.ID}, {Name: "HANDLER", Value: param(paramHandler)}, {Name: "ARCHITECTURE", Value: param(paramArchitecture)},
 		{Name: "CACHE", Value: "$(workspaces." + cache + ".path)"},
 	}
@@ -137,6 +141,13 @@ fi
 TARGET_ARCH=amd64
 if [ "$ARCHITECTURE" = arm64 ]; then
   TARGET_ARCH=arm64
+fi
+`
+
+// buildHook lets a build image bring its own way to build, for runtimes that the operator adds.
+const buildHook = `if command -v lambkin-build >/dev/null; then
+  echo "lambkin-build of the build image"
+  exec lambkin-build
 fi
 `
 

@@ -1,8 +1,6 @@
 package buildtemplates
 
 import (
-	"strings"
-
 	tekton "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,17 +20,19 @@ func (e Entry) fetches() bool { return e.ID != Image }
 // TaskName is the name of the installed Task of a runtime.
 func TaskName(id string) string { return "lambkin-build-" + id }
 
-// MakeTask makes the Task of a runtime for people who write PipelineRuns or TaskRuns themselves. Its images are
-// placeholders, see [BuilderPlaceholder].
+// MakeTask makes the Task of a runtime for people who write PipelineRuns or TaskRuns themselves. In place of our own
+// images it says release://NAME.
 func MakeTask(e Entry) *tekton.Task {
 	return &tekton.Task{
-		TypeMeta: metav1.TypeMeta{APIVersion: tekton.SchemeGroupVersion.String(), Kind: "Task"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name:   TaskName(e.ID),
-			Labels: map[string]string{"app.kubernetes.io/part-of": "lambkin", "lambkin.dev/runtime": e.ID},
-		},
-		Spec: *makeTaskSpec(e, Settings{Builder: BuilderPlaceholder, Runtime: RuntimePlaceholder}, allParts(e)),
+		TypeMeta:   metav1.TypeMeta{APIVersion: tekton.SchemeGroupVersion.String(), Kind: "Task"},
+		ObjectMeta: installed(TaskName(e.ID)),
+		Spec:       *makeTaskSpec(e, Settings{Builder: releaseBuilder, Runtime: releaseRuntime}, allParts(e)),
 	}
+}
+
+// installed is the metadata of what is installed.
+func installed(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: map[string]string{"app.kubernetes.io/part-of": "lambkin"}}
 }
 
 // makeTaskSpec makes the steps of a build. It decides nothing by the values of parameters.
@@ -40,7 +40,7 @@ func makeTaskSpec(e Entry, s Settings, p parts) *tekton.TaskSpec {
 	return &tekton.TaskSpec{
 		Description:  description(e),
 		Params:       paramSpecs(e, s, p),
-		Results:      results(),
+		Results:      results(e),
 		Workspaces:   workspaces(e),
 		Volumes:      volumes(s, p),
 		StepTemplate: stepTemplate(),
@@ -59,15 +59,18 @@ func description(e Entry) string {
 	}
 }
 
-func results() []tekton.TaskResult {
-	return []tekton.TaskResult{
+func results(e Entry) []tekton.TaskResult {
+	list := []tekton.TaskResult{
 		{Name: ResultDigest, Type: tekton.ResultsTypeString, Description: "digest of the image"},
 		{Name: ResultURL, Type: tekton.ResultsTypeString, Description: "repository of the image"},
-		{Name: ResultCommit, Type: tekton.ResultsTypeString, Description: "commit or digest of the source"},
 		{Name: ResultCodeSHA256, Type: tekton.ResultsTypeString, Description: "digest of the code in base64"},
 		{Name: ResultCodeSize, Type: tekton.ResultsTypeString, Description: "size of the code in bytes"},
 		{Name: ResultProtocol, Type: tekton.ResultsTypeString, Description: "what the container speaks: lambda or http"},
 	}
+	if e.fetches() {
+		list = append(list, tekton.TaskResult{Name: ResultCommit, Type: tekton.ResultsTypeString, Description: "commit or digest of the source"})
+	}
+	return list
 }
 
 func workspaces(e Entry) []tekton.WorkspaceDeclaration {
@@ -128,7 +131,7 @@ func paramSpecs(e Entry, s Settings, p parts) tekton.ParamSpecs {
 	add(true, paramArchitecture, "x86_64", "x86_64 or arm64")
 	add(true, paramStore, "", "where upload and layers are: the code store's PREFIX/NAMESPACE")
 	add(p.registry, paramRegistry, "lambkin-registry", "Secret of type kubernetes.io/dockerconfigjson for pushing and pulling, if there is one")
-	add(p.ca, paramCA, "lambkin-ca", "ConfigMap whose key ca.crt holds further certificate authorities, if there is one")
+	add(p.ca, paramCA, "lambkin-registry-ca", "ConfigMap whose key ca.crt holds further certificate authorities, if there is one")
 	add(true, paramPlainHTTP, "", "registries to speak to without TLS, separated by commas")
 	if e.Build != "" {
 		list = append(list, tekton.ParamSpec{Name: paramEnv, Type: tekton.ParamTypeArray, Description: "variables of test and build, each NAME=VALUE", Default: arrayDefault()})
@@ -151,4 +154,4 @@ func all(name string) string { return "$(params." + name + "[*])" }
 func result(name string) string { return "$(results." + name + ".path)" }
 
 // inSource is the function's folder.
-func inSource() string { return strings.TrimSuffix(sourceDir, "/") + "/" + param(paramPath) }
+func inSource() string { return sourceDir + "/" + param(paramPath) }

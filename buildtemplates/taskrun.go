@@ -40,9 +40,6 @@ type Settings struct {
 	CAConfigMap string
 }
 
-// Layer is a Lambda layer: an archive in the code store.
-type Layer = v1alpha1.Blob
-
 // TaskRunInput says what is built.
 type TaskRunInput struct {
 	// Metadata is the TaskRun's: name, namespace, labels, annotations, owner.
@@ -59,8 +56,8 @@ type TaskRunInput struct {
 	Handler string
 	// Architecture is what the code is for; x86_64 if empty.
 	Architecture v1alpha1.Architecture
-	// Layers are put below /opt, the lowest first.
-	Layers []Layer
+	// Layers are Lambda layers in the code store, the lowest first.
+	Layers []v1alpha1.Blob
 	// Settings are the operator's.
 	Settings Settings
 }
