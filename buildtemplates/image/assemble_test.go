@@ -69,6 +69,9 @@ func TestAssemble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := validate.Image(image.Raw(made)); err != nil {
+		t.Error(err)
+	}
 	result, err := made.Push(t.Context(), h.registry(), h.ref("base/sh:1"))
 	if err != nil {
 		t.Fatal(err)

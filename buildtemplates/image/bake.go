@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -189,30 +190,36 @@ func (b *baking) assemble(arch string, notes map[string]string) (*composed, erro
 	if err != nil {
 		return nil, err
 	}
-	parts, err := stack(base)
+	parts, err := stack(b.spec.Base, base)
 	if err != nil {
-		return nil, fault("read image", b.spec.Base, err)
+		return nil, err
 	}
-	if b.runtime != nil {
-		img, err := b.runtime.image(arch)
-		if err != nil {
-			return nil, err
-		}
-		over, err := stack(img)
-		if err != nil {
-			return nil, fault("read image", b.spec.Runtime, err)
-		}
-		for i := range over {
-			over[i].history = v1.History{CreatedBy: "lambkin runtime"}
-		}
-		parts = append(parts, over...)
-	}
-	file, err := base.ConfigFile()
+	over, err := b.runtimeParts(arch)
 	if err != nil {
-		return nil, fault("read image", b.spec.Base, err)
+		return nil, err
+	}
+	file, err := configFile(b.spec.Base, base)
+	if err != nil {
+		return nil, err
 	}
 	if file.Config, err = configure(file.Config, b.spec, notes); err != nil {
 		return nil, err
 	}
-	return compose(*file, append(parts, b.layers...), notes)
+	return compose(*file, slices.Concat(parts, over, b.layers), notes)
+}
+
+// runtimeParts are the layers of the runtime, of which nothing but these is taken.
+func (b *baking) runtimeParts(arch string) ([]part, error) {
+	if b.runtime == nil {
+		return nil, nil
+	}
+	img, err := b.runtime.image(arch)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := stack(b.spec.Runtime, img)
+	for i := range parts {
+		parts[i].history = v1.History{CreatedBy: "lambkin runtime"}
+	}
+	return parts, err
 }

@@ -1,7 +1,10 @@
 package image_test
 
 import (
+	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +180,33 @@ func TestBakeMountsWhatIsThere(t *testing.T) {
 	}
 	if _, err := remote.Head(mustRef(t, result.Reference)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestBakeIndexMountsWhatIsThere(t *testing.T) {
+	s := newShelf(t)
+	s.bake(t, image.Spec{Base: s.base, Runtime: s.runtime, Code: code(t)}, "fn")
+	counts := s.counts()
+	// Of both architectures all layers are mounted; they share the code and have a configuration each.
+	want := map[string]int{"POST mount": 6, "PATCH uploads": 3, "PUT manifests": 3, "GET blobs": 4}
+	for request, n := range want {
+		if counts[request] != n {
+			t.Errorf("%s: %d times, want %d (all: %v)", request, counts[request], n, counts)
+		}
+	}
+}
+
+func TestZeroValues(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	s := newShelf(t)
+	var baker image.Baker
+	if _, err := baker.Bake(t.Context(), image.Spec{Base: s.base, Code: code(t)}, s.ref("fn")); err != nil {
+		t.Errorf("zero Baker: %v", err)
+	}
+	store := image.Store{Prefix: s.ref("team")}
+	if _, _, err := store.Put(t.Context(), strings.NewReader("code"), 10); err != nil {
+		t.Errorf("zero Store: %v", err)
 	}
 }
 
@@ -438,4 +468,61 @@ func TestBakeRefusesSpecs(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBakeRefusesImages(t *testing.T) {
+	h := newHub(t)
+	layer := func(mediaType string) string {
+		return fmt.Sprintf(`{"mediaType": %q, "size": 3, "digest": "sha256:%064d"}`, mediaType, 1)
+	}
+	const config = `{"mediaType": "application/vnd.oci.image.config.v1+json", "size": %d, "digest": "sha256:%s"}`
+	file := `{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:` + strings.Repeat("2", 64) + `"]}}`
+	good := fmt.Sprintf(config, len(file), hexSum(file))
+	oci := layer(string(types.OCILayer))
+	cases := map[string]struct {
+		reason, manifest string
+		kind             image.Kind
+		says             string
+	}{
+		"Good":         {"this is how it should be", manifestOf(good, oci), "", ""},
+		"Docker":       {"foreign layers are fetched by who runs them", manifestOf(good, layer(string(types.DockerForeignLayer))), "", ""},
+		"MoreLayers":   {"configuration and manifest agree", manifestOf(good, oci+","+oci), image.KindCorrupt, "1 layers and its manifest 2"},
+		"NoLayerType":  {"layers are tars", manifestOf(good, layer("text/plain")), image.KindCorrupt, `"text/plain" is no type`},
+		"LargeConfig":  {"configurations are read into memory", manifestOf(fmt.Sprintf(config, 1<<40, hexSum(file)), oci), image.KindCorrupt, "1099511627776 bytes"},
+		"OtherConfig":  {"bytes have a digest", manifestOf(fmt.Sprintf(config, len(file), hexSum("other")), oci), "", "verifying"},
+		"NoJSON":       {"manifests are JSON", "manifest", image.KindCorrupt, "invalid character"},
+		"OtherJSON":    {"manifests are JSON of a form", `{"layers": "none"}`, image.KindCorrupt, "cannot unmarshal"},
+		"LargeManfest": {"manifests are read into memory", `{"a": "` + strings.Repeat("x", 5<<20) + `"}`, image.KindUnsupported, "more than 4194304 bytes"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
+				switch {
+				case r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/base/"):
+					return false
+				case strings.Contains(r.URL.Path, "/blobs/"):
+					io.WriteString(w, file)
+				default:
+					w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
+					io.WriteString(w, tc.manifest)
+				}
+				return true
+			})
+			baker := image.Baker{Registry: h.registry()}
+			_, err := baker.Bake(t.Context(), image.Spec{Base: h.ref("base/x")}, h.ref("fn"))
+			if tc.says == "" { // all is read, but the layer's bytes are not there
+				if image.KindOf(err) == image.KindCorrupt {
+					t.Errorf("%s: got %v", tc.reason, err)
+				}
+				return
+			}
+			if err == nil || image.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.says) || len(err.Error()) > 1000 {
+				t.Errorf("%s: got %v", tc.reason, err)
+			}
+		})
+	}
+}
+
+func manifestOf(config, layers string) string {
+	return fmt.Sprintf(`{"schemaVersion": 2, "config": %s, "layers": [%s]}`, config, layers)
 }

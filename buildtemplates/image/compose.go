@@ -53,45 +53,68 @@ func compose(file v1.ConfigFile, parts []part, notes map[string]string) (*compos
 
 // stack turns an image's layers into parts, under the names that OCI has for them. Nothing but its manifest and
 // configuration is read.
-func stack(img v1.Image) ([]part, error) {
+func stack(reference string, img v1.Image) ([]part, error) {
+	file, err := configFile(reference, img)
+	if err != nil {
+		return nil, err
+	}
 	manifest, err := img.Manifest()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest: %w", err)
+		return nil, fault("read image", reference, err)
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read configuration: %w", err)
-	}
-	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
-		return nil, fmt.Errorf("image is broken: its configuration has %d layers and its manifest %d", len(config.RootFS.DiffIDs), len(manifest.Layers))
+	if got, want := len(file.RootFS.DiffIDs), len(manifest.Layers); got != want {
+		return nil, brokenImage(reference, fmt.Sprintf("its configuration has %d layers and its manifest %d", got, want))
 	}
 	parts := make([]part, len(manifest.Layers))
 	for i, desc := range manifest.Layers {
+		mediaType, known := ociLayer(desc.MediaType)
+		if !known {
+			return nil, brokenImage(reference, fmt.Sprintf("%.100q is no type of a layer", desc.MediaType))
+		}
+		desc.MediaType = mediaType
 		layer, err := img.LayerByDigest(desc.Digest)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read layer: %w", err)
+			return nil, fault("read image", reference, err)
 		}
-		if desc.MediaType, err = ociLayer(desc.MediaType); err != nil {
-			return nil, err
-		}
-		parts[i] = part{layer: layer, diffID: config.RootFS.DiffIDs[i], desc: desc}
+		parts[i] = part{layer: layer, diffID: file.RootFS.DiffIDs[i], desc: desc}
 	}
 	return parts, nil
 }
 
-// ociLayer gives OCI's name of a layer's type. The bytes are the same under either name.
-func ociLayer(t types.MediaType) (types.MediaType, error) {
+// maxConfig bounds the configurations that we read: it is what registries allow for manifests.
+const maxConfig = 4 << 20
+
+// configFile reads an image's configuration.
+func configFile(reference string, img v1.Image) (*v1.ConfigFile, error) {
+	manifest, err := img.Manifest()
+	if err != nil {
+		return nil, fault("read image", reference, err)
+	}
+	if manifest.Config.Size > maxConfig {
+		return nil, brokenImage(reference, fmt.Sprintf("its configuration has %d bytes", manifest.Config.Size))
+	}
+	file, err := img.ConfigFile()
+	if err != nil {
+		return nil, fault("read image", reference, err)
+	}
+	return file, nil
+}
+
+func brokenImage(reference, why string) error {
+	return &Error{Kind: KindCorrupt, Op: "read image", Reference: reference, Detail: "the image is broken: " + why}
+}
+
+// ociLayer gives OCI's name of a layer's type, and whether it is one. The bytes are the same under either name.
+func ociLayer(t types.MediaType) (types.MediaType, bool) {
 	switch t {
 	case types.DockerLayer:
-		return types.OCILayer, nil
+		return types.OCILayer, true
 	case types.DockerUncompressedLayer:
-		return types.OCIUncompressedLayer, nil
+		return types.OCIUncompressedLayer, true
 	case types.DockerForeignLayer:
-		return types.OCIRestrictedLayer, nil
-	case types.OCILayer, types.OCILayerZStd, types.OCIUncompressedLayer, types.OCIRestrictedLayer, types.OCIUncompressedRestrictedLayer:
-		return t, nil
+		return types.OCIRestrictedLayer, true
 	default:
-		return "", fmt.Errorf("image is broken: %.100q is no type of a layer", t)
+		return t, t.IsLayer()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -155,7 +156,12 @@ func says(e *transport.Error, code transport.ErrorCode) bool {
 func broken(err error, host string) (Kind, string) {
 	bad := new(name.ErrBadName)
 	var network net.Error
+	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, new(*json.SyntaxError)), errors.As(err, new(*json.UnmarshalTypeError)):
+		return KindCorrupt, "its manifest or configuration is not what it should be: " + short(rootCause(err))
+	case errors.As(err, &large):
+		return KindUnsupported, fmt.Sprintf("the registry answered more than %d bytes where there should be a manifest", large.Limit)
 	case errors.As(err, &bad):
 		return KindBadReference, "it is no image reference; write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…"
 	case errors.Is(err, http.ErrSchemeMismatch):

@@ -18,3 +18,9 @@ func ZipLayer(dir string, a Archive, root string, limits archive.Limits) (v1.Lay
 	layer, _, err := zipLayer(context.Background(), dir, zip, root, limits)
 	return layer, err
 }
+
+// Raw gives an assembled image as go-containerregistry sees it.
+func Raw(i *Image) v1.Image {
+	img, _ := i.made.(v1.Image)
+	return img
+}

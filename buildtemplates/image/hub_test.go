@@ -25,14 +25,13 @@ type hub struct {
 	*httptest.Server
 	inner http.Handler
 
-	// trouble answers in the hub's place if it returns true.
-	trouble func(w http.ResponseWriter, r *http.Request) bool
 	// noMounts makes the hub ignore what could be mounted.
 	noMounts bool
 
-	mu    sync.Mutex
-	asked []string
-	owned map[string]map[string]bool // repository to digests of its blobs
+	mu      sync.Mutex
+	trouble trouble
+	asked   []string
+	owned   map[string]map[string]bool // repository to digests of its blobs
 }
 
 func newHub(t testing.TB) *hub {
@@ -88,8 +87,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	repository, what, name := parts[1], strings.TrimPrefix(parts[2], "blobs/"), parts[3]
 	mount := r.URL.Query().Get("mount")
-	h.note(r.Method, what, mount)
-	if h.trouble != nil && h.trouble(w, r) {
+	if trouble := h.note(r.Method, what, mount); trouble != nil && trouble(w, r) {
 		return
 	}
 	switch {
@@ -113,13 +111,24 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *hub) note(method, what, mount string) {
+// trouble answers in the hub's place if it returns true.
+type trouble func(w http.ResponseWriter, r *http.Request) bool
+
+// disturb puts trouble, or nil for none, before the hub.
+func (h *hub) disturb(t trouble) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble = t
+}
+
+func (h *hub) note(method, what, mount string) trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if mount != "" {
 		what = "mount"
 	}
 	h.asked = append(h.asked, method+" "+what)
+	return h.trouble
 }
 
 func (h *hub) has(repository, digest string) bool {

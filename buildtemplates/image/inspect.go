@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -49,9 +48,9 @@ func (r *Registry) Inspect(ctx context.Context, reference, arch string) (Config,
 	if err != nil {
 		return Config{}, err
 	}
-	file, err := img.ConfigFile()
+	file, err := configFile(reference, img)
 	if err != nil {
-		return Config{}, fault("read image", reference, fmt.Errorf("cannot read configuration: %w", err))
+		return Config{}, err
 	}
 	c := config(file)
 	c.Digest = src.digest.String()

@@ -58,13 +58,13 @@ func TestInspectRefuses(t *testing.T) {
 	if _, err := h.registry().Inspect(t.Context(), "Not A Reference", ""); image.KindOf(err) != image.KindBadReference {
 		t.Errorf("no reference: %v", err)
 	}
-	h.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+	h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 		if isManifest(r) {
 			w.Header().Set("Content-Type", string(types.DockerManifestSchema1Signed))
 			w.Write([]byte(`{"schemaVersion": 1}`))
 		}
 		return isManifest(r)
-	}
+	})
 	if _, err := h.registry().Inspect(t.Context(), old, ""); image.KindOf(err) != image.KindUnsupported || !strings.Contains(err.Error(), "push it again") {
 		t.Errorf("an image of the first kind: %v", err)
 	}
@@ -93,9 +93,9 @@ func TestResolve(t *testing.T) {
 	if _, err := h.registry().Resolve(t.Context(), h.ref("app:none")); image.KindOf(err) != image.KindNotFound {
 		t.Errorf("a tag that is not there: %v", err)
 	}
-	h.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+	h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 		return r.Method == http.MethodHead && no(w, http.StatusMethodNotAllowed, "UNSUPPORTED")
-	}
+	})
 	if got, err := h.registry().Resolve(t.Context(), reference); err != nil || got != want {
 		t.Errorf("a registry without HEAD: %q, %v", got, err)
 	}

@@ -41,7 +41,7 @@ func (s *session) open(ctx context.Context, reference string) (*source, error) {
 	case src.index:
 		src.images, err = platforms(desc)
 	case desc.MediaType.IsImage():
-		src.images, err = single(desc)
+		src.images, err = single(reference, desc)
 	default:
 		return nil, &Error{
 			Kind: KindUnsupported, Op: op, Reference: reference,
@@ -55,14 +55,14 @@ func (s *session) open(ctx context.Context, reference string) (*source, error) {
 }
 
 // single takes an image by itself, whose configuration says which architecture it is for.
-func single(desc *remote.Descriptor) (map[string]opener, error) {
+func single(reference string, desc *remote.Descriptor) (map[string]opener, error) {
 	img, err := desc.Image()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read manifest: %w", err)
 	}
-	config, err := img.ConfigFile()
+	config, err := configFile(reference, img)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read configuration: %w", err)
+		return nil, err
 	}
 	if config.OS != "linux" && config.OS != "" {
 		return nil, nil

@@ -31,7 +31,7 @@ func (s *session) deliver(ctx context.Context, to destination, made pushable) (R
 		return Result{}, err
 	}
 	if !result.Reused {
-		if err := s.pusher.Push(ctx, byDigest, made); err != nil {
+		if err := s.push(ctx, byDigest, made); err != nil {
 			return Result{}, fault(op, result.Reference, err)
 		}
 	}
@@ -41,6 +41,58 @@ func (s *session) deliver(ctx context.Context, to destination, made pushable) (R
 		}
 	}
 	return result, nil
+}
+
+// push sends what is missing. It begins with one layer of each repository that layers can be mounted from: with the first
+// go-containerregistry asks for the right to read there, and while it does so nothing else may be under way.
+func (s *session) push(ctx context.Context, ref name.Digest, made pushable) error {
+	images, err := imagesOf(made)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, img := range images {
+		layers, err := img.Layers()
+		if err != nil {
+			return fmt.Errorf("cannot read what was made: %w", err)
+		}
+		for _, layer := range layers {
+			mountable, ok := layer.(*remote.MountableLayer)
+			if !ok || known[mountable.Reference.Context().Name()] {
+				continue
+			}
+			known[mountable.Reference.Context().Name()] = true
+			if err := s.pusher.Upload(ctx, ref.Context(), layer); err != nil {
+				return fmt.Errorf("cannot upload layer: %w", err)
+			}
+		}
+	}
+	if err := s.pusher.Push(ctx, ref, made); err != nil {
+		return fmt.Errorf("cannot upload: %w", err)
+	}
+	return nil
+}
+
+// imagesOf gives the image itself, or the images of an index.
+func imagesOf(made pushable) ([]v1.Image, error) {
+	if img, ok := made.(v1.Image); ok {
+		return []v1.Image{img}, nil
+	}
+	index, ok := made.(v1.ImageIndex)
+	if !ok {
+		return nil, nil
+	}
+	children, err := partial.Manifests(index)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read what was made: %w", err)
+	}
+	var images []v1.Image
+	for _, child := range children {
+		if img, ok := child.(v1.Image); ok {
+			images = append(images, img)
+		}
+	}
+	return images, nil
 }
 
 // exists asks for a manifest. Some registries forbid what is not there, so that is no answer.
@@ -80,15 +132,14 @@ func describeResult(repository name.Repository, made pushable) (Result, error) {
 	}, nil
 }
 
-// weigh adds up the bytes that a manifest names and its own, for an index over all its images.
+// weigh adds up the bytes of a manifest and of what it names, for an index over all its images.
 func weigh(made pushable) (int64, error) {
 	size, err := made.Size()
 	if err != nil {
 		return 0, fmt.Errorf("cannot read what was made: %w", err)
 	}
-	switch made := made.(type) {
-	case v1.Image:
-		manifest, err := made.Manifest()
+	if img, ok := made.(v1.Image); ok {
+		manifest, err := img.Manifest()
 		if err != nil {
 			return 0, fmt.Errorf("cannot read what was made: %w", err)
 		}
@@ -96,22 +147,18 @@ func weigh(made pushable) (int64, error) {
 		for _, l := range manifest.Layers {
 			size += l.Size
 		}
-	case v1.ImageIndex:
-		children, err := partial.Manifests(made)
+		return size, nil
+	}
+	images, err := imagesOf(made)
+	if err != nil {
+		return 0, err
+	}
+	for _, img := range images {
+		n, err := weigh(img)
 		if err != nil {
-			return 0, fmt.Errorf("cannot read what was made: %w", err)
+			return 0, err
 		}
-		for _, child := range children {
-			img, ok := child.(v1.Image)
-			if !ok {
-				continue
-			}
-			n, err := weigh(img)
-			if err != nil {
-				return 0, err
-			}
-			size += n
-		}
+		size += n
 	}
 	return size, nil
 }

@@ -102,7 +102,8 @@ func dialer(caFiles []string) (http.RoundTripper, error) {
 // errPlainHTTP marks requests that the configuration does not allow.
 var errPlainHTTP = errors.New("plain HTTP")
 
-// guard lets plain HTTP pass to the hosts that were configured and to this machine, and nothing but plain HTTP to the former.
+// guard lets plain HTTP pass to the hosts that were configured and to this machine, and nothing but plain HTTP to the
+// former. It bounds what comes back.
 type guard struct {
 	inner http.RoundTripper
 	plain []string
@@ -116,9 +117,31 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w is configured for %s", errPlainHTTP, req.URL.Host)
 	case req.URL.Scheme == "http" && !plain && !loopback(req.URL.Hostname()):
 		return nil, fmt.Errorf("%w to %s is not allowed; list it among the plain HTTP registries if it is meant to be", errPlainHTTP, req.URL.Host)
-	default:
-		return g.inner.RoundTrip(req) //nolint:wrapcheck // the client above says what was asked of whom
 	}
+	answer, err := g.inner.RoundTrip(req)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the client above says what was asked of whom
+	}
+	blob := strings.Contains(req.URL.Path, "/blobs/") || req.Response != nil // where a blob was, they may lead us elsewhere
+	switch {
+	case answer.StatusCode >= http.StatusBadRequest:
+		answer.Body = truncated{io.LimitReader(answer.Body, maxComplaint), answer.Body}
+	case !blob:
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxDocument)
+	}
+	return answer, nil
+}
+
+// What registries answer is read into memory unless it is a blob, so it has bounds.
+const (
+	maxDocument  = 4 << 20 // bytes of a manifest or token; what registries allow for manifests
+	maxComplaint = 64 << 10
+)
+
+// truncated reads a part of an answer.
+type truncated struct {
+	io.Reader
+	io.Closer
 }
 
 // loopback reports whether what is sent to host stays on this machine.

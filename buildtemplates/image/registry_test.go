@@ -29,7 +29,7 @@ func isManifest(r *http.Request) bool {
 func TestTroubleWithReading(t *testing.T) {
 	cases := map[string]struct {
 		reason    string
-		trouble   func(w http.ResponseWriter, r *http.Request) bool
+		trouble   trouble
 		kind      image.Kind
 		temporary bool
 		says      string
@@ -85,8 +85,8 @@ func TestTroubleWithReading(t *testing.T) {
 	reference := push(t, h, "base:1", makeImage(t, "amd64", v1.Config{}, "a"))
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			h.trouble = tc.trouble
-			defer func() { h.trouble = nil }()
+			h.disturb(tc.trouble)
+			defer h.disturb(nil)
 			_, err := h.registry().Inspect(t.Context(), reference, "")
 			if image.KindOf(err) != tc.kind || image.Temporary(err) != tc.temporary || !errors.Is(err, &image.Error{Kind: tc.kind}) {
 				t.Fatalf("%s: got %v (%s)", tc.reason, err, image.KindOf(err))
@@ -139,7 +139,7 @@ func TestTroubleWithPushing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t)
 			var seen atomic.Int32
-			s.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+			s.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 				switch {
 				case !tc.when(r) || seen.Add(1) > tc.times:
 					return false
@@ -148,7 +148,7 @@ func TestTroubleWithPushing(t *testing.T) {
 				default:
 					return no(w, tc.status, "UNKNOWN")
 				}
-			}
+			})
 			result, err := s.baker.Bake(t.Context(), image.Spec{Base: s.base, Runtime: s.runtime, Code: code(t), Architecture: "amd64"}, s.ref("fn:1"))
 			if image.KindOf(err) != tc.kind || (tc.kind == "") != (err == nil) {
 				t.Fatalf("%s: got %v (%s)", tc.reason, err, image.KindOf(err))
@@ -156,7 +156,7 @@ func TestTroubleWithPushing(t *testing.T) {
 			if seen.Load() == 0 {
 				t.Fatal("there was no trouble")
 			}
-			s.trouble = nil
+			s.disturb(nil)
 			if err == nil {
 				pull(t, s.hub, result.Reference)
 			}
@@ -181,14 +181,14 @@ func TestContextEnds(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
-	s.trouble = func(_ http.ResponseWriter, r *http.Request) bool {
+	s.disturb(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false
 		}
 		cancel()
 		<-release
 		return true
-	}
+	})
 	_, err := s.baker.Bake(ctx, image.Spec{Base: s.base, Code: code(t)}, s.ref("fn"))
 	if !errors.Is(err, context.Canceled) || image.KindOf(err) != "" {
 		t.Errorf("a caller who gives up gets %v", err)
@@ -340,13 +340,13 @@ func TestDockerConfig(t *testing.T) {
 
 // guarded makes the hub want a name and a password.
 func guarded(h *hub, user, password string) {
-	h.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+	h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 		if u, p, ok := r.BasicAuth(); ok && u == user && p == password {
 			return false
 		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="hub"`)
 		return no(w, http.StatusUnauthorized, "UNAUTHORIZED")
-	}
+	})
 }
 
 func TestCredentials(t *testing.T) {
@@ -405,7 +405,7 @@ func TestBearerToken(t *testing.T) {
 	s := &shelf{hub: h, baker: &image.Baker{Registry: h.registry()}}
 	s.base = push(t, h, "base:1", makeImage(t, "amd64", v1.Config{}, "a"))
 	var scopes atomic.Pointer[[]string]
-	h.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+	h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" {
 			asked := r.URL.Query()["scope"]
 			if len(asked) > 1 {
@@ -419,7 +419,7 @@ func TestBearerToken(t *testing.T) {
 		}
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",service="hub"`, strings.Replace(h.URL, "127.0.0.1", "localhost", 1)))
 		return no(w, http.StatusUnauthorized, "UNAUTHORIZED")
-	}
+	})
 	s.bake(t, image.Spec{Base: s.base, Code: code(t)}, "fn")
 	if got := scopes.Load(); got == nil || !cmp.Equal(*got, []string{"repository:fn:push,pull", "repository:base:pull"}) {
 		t.Errorf("to mount, the right to read the base must be asked for as well: %v", got)

@@ -152,7 +152,7 @@ func TestStoreReadsWhatWasStored(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		size    int64
-		trouble func(http.ResponseWriter, *http.Request) bool
+		trouble trouble
 		kind    image.Kind
 	}{
 		"Other":    {"bytes have a digest", size, answer(func(b []byte) []byte { return bytes.ToUpper(append([]byte("x"), b[1:]...)) }, len(body)), image.KindCorrupt},
@@ -164,8 +164,8 @@ func TestStoreReadsWhatWasStored(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			h.trouble = tc.trouble
-			defer func() { h.trouble = nil }()
+			h.disturb(tc.trouble)
+			defer h.disturb(nil)
 			r, err := s.Open(t.Context(), digest, tc.size)
 			if err != nil {
 				t.Fatal(err)
@@ -199,9 +199,9 @@ func TestStoreAndBake(t *testing.T) {
 
 func TestStoreUnreachable(t *testing.T) {
 	h, s := newStore(t)
-	h.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+	h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
 		return no(w, http.StatusServiceUnavailable, "UNAVAILABLE")
-	}
+	})
 	if _, _, err := s.Put(t.Context(), strings.NewReader("code"), 10); !image.Temporary(err) {
 		t.Errorf("Put: %v", err)
 	}

@@ -23,10 +23,10 @@ func walk(data []byte, l archive.Limits) (names []string, got map[string]string,
 	got = map[string]string{}
 	err = archive.Walk(bytes.NewReader(data), int64(len(data)), l, func(i archive.Item, content io.Reader) error {
 		names = append(names, i.Name)
-		switch {
-		case i.Kind == fs.ModeDir:
+		switch i.Kind {
+		case fs.ModeDir:
 			got[i.Name] = "dir"
-		case i.Kind == fs.ModeSymlink:
+		case fs.ModeSymlink:
 			got[i.Name] = "-> " + i.Target
 		default:
 			body, err := io.ReadAll(content)
