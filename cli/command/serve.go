@@ -11,13 +11,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambkin-dev/lambkin/cli/host"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
+
+// Values of serve's --engine.
+const (
+	serveLocal   = "local"
+	serveCluster = "cluster"
+)
+
+// clusterLinger is how long a gateway that is to end goes on, so that those who balance load learn of it.
+const clusterLinger = 5 * time.Second
 
 type serveOptions struct {
 	app *App
 
+	engine     string
 	addr       string
 	dataDir    string
+	kubeconfig string
+	domain     string
 	allowHosts []string
 	grace      time.Duration
 	verbose    bool
@@ -31,18 +44,51 @@ func newServeCommand(app *App) *cobra.Command {
 		Long: "Serves the AWS Lambda API, plain HTTP for each function and lambkin's own commands at one address, until\n" +
 			"interrupted. Everything is kept in one folder.\n\n" +
 			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
-			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.",
-		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data",
+			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.\n\n" +
+			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's.",
+		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data\n  lambkin serve --engine=cluster --addr :8080",
 		Args:    exactly(0),
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.complete(cmd.Flags().Changed) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := c.Flags()
+	f.StringVar(&o.engine, "engine", serveLocal, "what runs the functions: local or cluster")
 	f.StringVar(&o.addr, "addr", "127.0.0.1:9000", "address to listen on")
 	f.StringVar(&o.dataDir, "data-dir", "", "folder for all data (XDG_DATA_HOME/lambkin)")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "with --engine=cluster: file that says where the cluster is (KUBECONFIG, else the pod's own cluster)")
+	f.StringVar(&o.domain, "cluster-domain", "cluster.local", "with --engine=cluster: end of all names within the cluster")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "further name under which the server may be called")
-	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt")
+	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt (with --engine=cluster 15m20s)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the engine does")
 	return c
+}
+
+// complete sets what depends on the engine, and refuses flags of the other one.
+func (o *serveOptions) complete(given func(flag string) bool) error {
+	foreign := []string{"kubeconfig", "cluster-domain"}
+	switch o.engine {
+	case serveLocal:
+	case serveCluster:
+		foreign = []string{"data-dir"}
+		if !given("grace") {
+			o.grace = lambda.MaxTimeout + 20*time.Second // the longest invocation comes to its end
+		}
+		o.kubeconfig = orText(o.kubeconfig, o.app.getenv("KUBECONFIG"))
+	default:
+		return usagef("--engine is %q: it must be %s or %s", o.engine, serveLocal, serveCluster)
+	}
+	for _, flag := range foreign {
+		if given(flag) {
+			return usagef("--%s has no meaning with --engine=%s", flag, o.engine)
+		}
+	}
+	return nil
+}
+
+// served is a server of either engine.
+type served interface {
+	Failed() <-chan error
+	Close(ctx context.Context) error
 }
 
 func (o *serveOptions) run(ctx context.Context) error {
@@ -50,15 +96,15 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if o.verbose {
 		level = slog.LevelDebug
 	}
-	dir := orText(o.dataDir, o.app.dataDir())
-	s, err := host.Start(ctx, host.Config{
-		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(),
-		Log: slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level})),
-	})
+	log := slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level}))
+	start := o.startLocal
+	if o.engine == serveCluster {
+		start = o.startCluster
+	}
+	s, err := start(ctx, log)
 	if err != nil {
 		return err
 	}
-	o.welcome(s, dir)
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -71,6 +117,29 @@ func (o *serveOptions) run(ctx context.Context) error {
 		failed = err
 	}
 	return failed
+}
+
+func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served, error) {
+	dir := orText(o.dataDir, o.app.dataDir())
+	s, err := host.Start(ctx, host.Config{
+		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.welcome(s, dir)
+	return s, nil
+}
+
+func (o *serveOptions) startCluster(ctx context.Context, log *slog.Logger) (served, error) {
+	s, err := host.StartCluster(ctx, host.ClusterConfig{
+		Addr: o.addr, Kubeconfig: o.kubeconfig, Domain: o.domain, AllowHosts: o.allowHosts, Linger: clusterLinger, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.app.IO.Printf("The gateway serves at %s\n", s.URL)
+	return s, nil
 }
 
 // welcome says how to reach the server, in lines that a shell can take.

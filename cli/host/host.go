@@ -1,12 +1,20 @@
-// Package host is the server of one machine: the local engine with all its doors behind one address. Requests find their
-// door by host and path:
+// Package host is what `lambkin serve` serves: an engine with all its doors behind one address.
+//
+// On one machine ([Start]) the engine is the local one, and requests find their door by host and path:
 //
 //	FUNCTION.localhost, QUALIFIER.FUNCTION.localhost   the function's front door (plain HTTP, CloudEvents)
 //	/_url/FUNCTION[:QUALIFIER]/…                       the same, for clients that cannot resolve such names
 //	/apis/…, /lambkin/…                                objects, code and logs for lambkin itself (package remote)
 //	everything else                                    the AWS Lambda API (package gateway)
 //
-// The engine runs this very program again, to build sandboxes and for the runtimes exec and go1.x: its main must begin
+// In a cluster ([StartCluster]) it is the gateway, and the engine is the cluster:
+//
+//	/lambkin/v1/namespaces/NAMESPACE/…   code and invocations for lambkin itself (package remote)
+//	/namespaces/NAMESPACE/…              the AWS Lambda API of a namespace, if the operator allows it
+//	/_lambkin/healthz, /_lambkin/readyz  for the kubelet
+//	everything else                      the AWS Lambda API of the namespace default, same
+//
+// The local engine runs this very program again, to build sandboxes and for the runtimes exec and go1.x: its main must begin
 // with [process.MaybeHelper] and [runner.MaybeRun].
 package host
 
@@ -15,12 +23,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
@@ -61,42 +66,29 @@ type Server struct {
 
 	local   *local.Engine
 	tracer  *tracing.Tracer // nil if nobody takes spans
-	http    *http.Server
-	served  chan error
+	serving *serving
 	closing context.CancelFunc
 }
-
-// headerTimeout bounds how long a caller may take over its headers.
-const headerTimeout = 10 * time.Second
 
 // Start opens the data and begins to serve. The caller must Close the server.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr)
+	serving, err := listen(ctx, c.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (choose another address with --addr)", c.Addr, err)
+		return nil, err
 	}
-	s := &Server{URL: "http://" + reachable(ln.Addr()), Sandbox: process.Supports().Sandbox, served: make(chan error, 1)}
+	s := &Server{URL: serving.url, Sandbox: process.Supports().Sandbox, serving: serving}
 	s.local, err = local.Open(ctx, s.engineConfig(c))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), ln.Close())
+		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), serving.listener.Close())
 	}
-	s.tracer, err = tracing.Start(os.Getenv, tracing.Config{Service: "lambkin", Identity: c.Identity, Log: c.Log})
-	if err != nil {
-		c.Log.Warn("invocations have no spans", "reason", err)
-	}
+	s.tracer = trace(c.Identity, c.Log)
 	s.Engine = tracedEngine{Engine: s.local, invoker: s.tracer.Invoker(s.local)}
 	closing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.closing = cancel
-	s.http = &http.Server{
-		Handler:           s.tracer.Handler(s.handler(closing, c)),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
-	}
-	go func() { s.served <- s.http.Serve(ln) }()
+	serving.begin(s.tracer.Handler(s.handler(closing, c)), c.Log)
 	return s, nil
 }
 
@@ -124,15 +116,6 @@ func (s *Server) engineConfig(c Config) local.Config {
 		},
 		FunctionURL: func(u *v1alpha1.FunctionURLConfig) string { return s.URL + gateway.URLPath(u) },
 	}
-}
-
-// reachable turns an address that means all interfaces into one that can be called.
-func reachable(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if ok && tcp.IP.IsUnspecified() {
-		return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
-	}
-	return addr.String()
 }
 
 // handler routes requests to their doors. closing ends the logs that are being followed.
@@ -177,23 +160,14 @@ func endWith(closing context.Context, next http.Handler) http.Handler {
 }
 
 // Failed gives the error that ended serving before Close.
-func (s *Server) Failed() <-chan error { return s.served }
+func (s *Server) Failed() <-chan error { return s.serving.failed }
 
 // Close takes no new requests, lets those that run come to their end until ctx ends, and lets go of the data.
 func (s *Server) Close(ctx context.Context) error {
 	s.closing()
-	stopped := s.http.Shutdown(ctx)
-	if stopped != nil {
-		stopped = s.http.Close() // those that remain had their time
-	}
-	if stopped != nil {
-		stopped = fmt.Errorf("end the connections: %w", stopped)
-	}
+	stopped := s.serving.end(ctx)
 	if err := s.local.Close(ctx); err != nil {
 		stopped = errors.Join(fmt.Errorf("close the engine: %w", err), stopped)
 	}
-	if err := s.tracer.Stop(ctx); err != nil {
-		stopped = errors.Join(fmt.Errorf("send the last spans: %w", err), stopped)
-	}
-	return stopped
+	return errors.Join(stopTrace(ctx, s.tracer), stopped)
 }

@@ -24,6 +24,8 @@ type Config struct {
 	// BaseURL is where callers reach the gateway, without a slash at the end, for the URLs in its replies. Empty means
 	// the host that each request names.
 	BaseURL string
+	// BasePath comes after the host where BaseURL is empty: what was taken off the requests' paths before they came here.
+	BasePath string
 	// URLDomain makes function URLs of the form http://ID.lambda-url.REGION.URLDomain/ instead of BaseURL/_url/ID/.
 	// Both forms are served. It may carry a port.
 	URLDomain string

@@ -117,7 +117,7 @@ func (g *gateway) base(r *http.Request) string {
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host
+	return scheme + "://" + r.Host + g.BasePath
 }
 
 // isNotFound reports whether an engine says that an object is not there.

@@ -104,8 +104,9 @@ func imports() map[string][]string {
 		},
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
-			"api/v1alpha1", "bootstrap/runner", "internal/awshttp", "internal/engine", "internal/engine/local", "internal/engine/remote",
-			"internal/event", "internal/gateway", "internal/lambda", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
+			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/engine", "internal/engine/knative",
+			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda", "internal/platform",
+			"runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 

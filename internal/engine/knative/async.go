@@ -14,6 +14,9 @@ import (
 
 // Enqueue accepts an event: it is an object, so the cluster's database keeps it until the controller has worked it off.
 func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
+	if e.Async != nil {
+		return e.Async.Enqueue(ctx, in)
+	}
 	if len(in.Payload) > lambda.MaxAsyncPayload {
 		return tooLarge(lambda.MaxAsyncPayload)
 	}

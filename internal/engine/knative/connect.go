@@ -19,7 +19,8 @@ import (
 )
 
 // NewForConfig gives the functions of a namespace as a person with a kubeconfig has them: objects and logs with that
-// person's own rights, code and invocations through the gateway. It does not connect yet.
+// person's own rights, code and invocations, also asynchronous
+// ones, through the gateway. It does not connect yet.
 func NewForConfig(cfg *rest.Config, namespace string) (*Engine, error) {
 	c, err := newConnection(cfg)
 	if err != nil {
@@ -28,7 +29,7 @@ func NewForConfig(cfg *rest.Config, namespace string) (*Engine, error) {
 	plane := gatewayPlane{remote.NewPlane(c.http, c.gateway(), namespace)}
 	return &Engine{
 		Client: c.client, Namespace: namespace, Identity: platform.Default().Identity.Lambda(),
-		Code: plane, Invoker: plane, Pods: c.pods,
+		Code: plane, Invoker: plane, Async: plane, Pods: c.pods,
 	}, nil
 }
 
@@ -42,7 +43,8 @@ type connection struct {
 
 func newConnection(cfg *rest.Config) (*connection, error) {
 	cfg = rest.CopyConfig(cfg)
-	cfg.QPS = -1 // the API server itself is fair to all
+	cfg.QPS = -1                                       // the API server itself is fair to all
+	cfg.WarningHandlerWithContext = rest.NoWarnings{} // they are about versions of APIs, which callers cannot choose
 	hc, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %q: %w", cfg.Host, err)

@@ -34,7 +34,7 @@ const (
 type Doors struct {
 	// Objects is the API server itself.
 	Objects client.Reader
-	// Cache, if not nil, is asked before Objects. What it would refuse, Objects is asked about too.
+	// Cache, if not nil, is asked before Objects, which is asked too about what it would refuse. It may share its objects.
 	Cache client.Reader
 	// Identity is the region and account in ARNs.
 	Identity lambda.Identity
@@ -58,21 +58,28 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// In gives the functions of a namespace.
-func (d *Doors) In(namespace string) lambda.Invoker {
+// In gives the functions of a namespace, for many calls: the cache may let one through to what has just gone.
+func (d *Doors) In(namespace string) lambda.Invoker { return d.with(namespace, d.Cache) }
+
+// Directly gives the functions of a namespace for callers who must find what they have just written, and only that.
+func (d *Doors) Directly(namespace string) lambda.Invoker { return d.with(namespace, nil) }
+
+func (d *Doors) with(namespace string, cache client.Reader) lambda.Invoker {
 	r := router{namespace: namespace, identity: d.Identity, lot: rand.Float64}
-	return lambda.InvokerFunc(func(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) { return d.invoke(ctx, r, in) })
+	return lambda.InvokerFunc(func(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+		return d.invoke(ctx, r, cache, in)
+	})
 }
 
 // invoke runs a function of the router's namespace.
-func (d *Doors) invoke(ctx context.Context, r router, in *lambda.Invocation) (*lambda.Result, error) {
+func (d *Doors) invoke(ctx context.Context, r router, cache client.Reader, in *lambda.Invocation) (*lambda.Result, error) {
 	if len(in.Payload) > lambda.MaxRequestPayload {
 		return nil, tooLarge(lambda.MaxRequestPayload)
 	}
 	if in.CognitoIdentity != "" {
 		return nil, lambda.Errorf(lambda.CodeNotImplemented, "Cognito identities are not handed over on a cluster: a front door that everybody can call cannot vouch for them.")
 	}
-	to, err := d.route(ctx, r, in.Function)
+	to, err := d.route(ctx, r, cache, in.Function)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +101,9 @@ func (d *Doors) invoke(ctx context.Context, r router, in *lambda.Invocation) (*l
 }
 
 // route finds where a call goes, and whether it may. The cache's word is good for a yes only.
-func (d *Doors) route(ctx context.Context, r router, ref lambda.Reference) (*route, error) {
-	if d.Cache != nil {
-		to, err := r.find(ctx, d.Cache, ref)
+func (d *Doors) route(ctx context.Context, r router, cache client.Reader, ref lambda.Reference) (*route, error) {
+	if cache != nil {
+		to, err := r.find(ctx, cache, ref)
 		if err == nil && to.refusal() == nil {
 			return to, nil
 		}

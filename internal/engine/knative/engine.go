@@ -23,6 +23,8 @@ type Engine struct {
 	Code engine.Code
 	// Invoker runs functions.
 	Invoker lambda.Invoker
+	// Async takes events; nil makes objects of them, with the rights of Client.
+	Async engine.Async
 	// Pods gives the logs of pods.
 	Pods Pods
 }

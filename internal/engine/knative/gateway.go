@@ -25,6 +25,14 @@ func (g gatewayPlane) Invoke(ctx context.Context, in *lambda.Invocation) (*lambd
 	return result, throughProxy(err)
 }
 
+// Enqueue accepts an event.
+func (g gatewayPlane) Enqueue(ctx context.Context, in *lambda.Invocation) error {
+	if len(in.Payload) > lambda.MaxAsyncPayload {
+		return tooLarge(lambda.MaxAsyncPayload)
+	}
+	return throughProxy(g.remote.Enqueue(ctx, in))
+}
+
 // PutCode stores an archive.
 func (g gatewayPlane) PutCode(ctx context.Context, r io.Reader, limit int64) (v1alpha1.Blob, error) {
 	b, err := g.remote.PutCode(ctx, r, limit)

@@ -30,6 +30,22 @@ func GuardHost(next http.Handler, hosts ...string) http.Handler {
 	return guard(next, hosts, false)
 }
 
+// GuardOrigin checks only that no page of another origin sends the request. It is for servers that are called by names of
+// others, such as behind a proxy.
+func GuardOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if crossSite(r) {
+			refuseCrossSite(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func refuseCrossSite(w http.ResponseWriter, r *http.Request) {
+	writeError(w, r, lambda.Errorf(lambda.CodeAccessDenied, "requests from web pages of another origin are refused"))
+}
+
 func guard(next http.Handler, hosts []string, sameSite bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !trustedHost(r.Host, hosts) {
@@ -38,7 +54,7 @@ func guard(next http.Handler, hosts []string, sameSite bool) http.Handler {
 			return
 		}
 		if sameSite && crossSite(r) {
-			writeError(w, r, lambda.Errorf(lambda.CodeAccessDenied, "requests from web pages of another origin are refused"))
+			refuseCrossSite(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -95,7 +95,7 @@ func (p plane) PutCode(ctx context.Context, r io.Reader, limit int64) (v1alpha1.
 
 // OpenCode implements [engine.Code].
 func (p plane) OpenCode(ctx context.Context, b v1alpha1.Blob) (io.ReadCloser, error) {
-	res, err := p.send(ctx, http.MethodGet, p.code+"/"+url.PathEscape(b.SHA256), nil, nil)
+	res, err := p.send(ctx, http.MethodGet, p.code+"/"+url.PathEscape(b.SHA256)+"?size="+strconv.FormatInt(b.Size, 10), nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -269,7 +269,11 @@ func (s *handler) openCode(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, err)
 		return
 	}
-	code, err := plane.OpenCode(r.Context(), v1alpha1.Blob{SHA256: r.PathValue("sha256")})
+	size, err := strconv.ParseInt(r.URL.Query().Get("size"), 10, 64)
+	if err != nil || size < 0 {
+		size = 0 // then it is for the engine to know
+	}
+	code, err := plane.OpenCode(r.Context(), v1alpha1.Blob{SHA256: r.PathValue("sha256"), Size: size})
 	if err != nil {
 		writeError(w, r, err)
 		return
