@@ -2,7 +2,6 @@ package process
 
 import (
 	"fmt"
-	"os"
 	"syscall"
 )
 
@@ -27,17 +26,4 @@ func (e Exit) String() string {
 		return ""
 	}
 	return fmt.Sprintf("exit status %d", e.Code)
-}
-
-// exitOf translates what the kernel reported. A nil state means that somebody
-// else took the status away; the program is gone and counts as killed.
-func exitOf(state *os.ProcessState) Exit {
-	if state == nil {
-		return Exit{Code: -1, Signal: syscall.SIGKILL}
-	}
-	status, _ := state.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		return Exit{Code: -1, Signal: status.Signal()}
-	}
-	return Exit{Code: status.ExitStatus()}
 }

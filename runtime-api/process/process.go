@@ -1,40 +1,11 @@
-// Package process starts, confines, watches, signals and stops the processes of
-// execution environments: runtimes and extensions. It knows nothing of Lambda.
-//
-// # What belongs to a process
-//
-// Everything that descends from a started program belongs to it and dies with
-// it. Each program leads its own session, and so its own process group. Signals
-// go to that group. When the leader exits, for whatever reason, the rest is
-// killed before Done is closed. A descendant that has left the session (setsid,
-// daemon) is known by one of
-//
-//   - its ancestors: a chain of parents that leads to the program, as long as
-//     these live;
-//   - its environment: every program is given [MarkerVariable], which
-//     descendants inherit and which the kernel shows in /proc/PID/environ even
-//     when parents are long gone;
-//   - its cgroup, where there is one for the program (see [Delegate]).
-//
-// Only a descendant that left the session, lost its parents and replaced its
-// environment, all in one poll interval of the memory watch and without a
-// cgroup, gets away.
-//
-// # When we die ourselves
-//
-// A program is killed when the thread that forked it ends (PR_SET_PDEATHSIG is
-// tied to the thread, not to the whole process). So each program has a goroutine
-// locked to a thread, which forks it and then waits for it: the thread lives
-// exactly as long as the program.
-//
-// Linux only.
+//go:build linux
+
 package process
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -45,38 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MarkerVariable is the environment variable by which descendants of a program
-// are recognised. Its value is random and differs between programs.
-const MarkerVariable = "_LAMBKIN_PROCESS"
-
 // drainTime bounds the wait for output after the end of all known processes:
 // only a writer that blocks, or a holder of the pipe that got away, needs it.
 const drainTime = time.Second
-
-// Spec says what to run and how.
-type Spec struct {
-	// Path is executed directly, never by a shell, and is also argv[0].
-	Path string
-	// Args are the arguments without argv[0].
-	Args []string
-	// Dir is the working directory; empty means ours.
-	Dir string
-	// Env is the complete environment apart from [MarkerVariable]; nothing is inherited.
-	Env []string
-	// Stdout and Stderr receive the output, one Write per read; nil discards it.
-	// The same writer in both sees the two streams in the order of writing.
-	// A write error discards the rest; the program never notices.
-	Stdout, Stderr io.Writer
-	// Memory limits the program and its descendants together, in bytes; 0 is no
-	// limit. Excess is answered with SIGKILL for all, and [Exit.OOM].
-	Memory int64
-	// Cgroup is a directory from [Delegate]: the kernel then enforces Memory in a
-	// group below it. Empty, or where the group cannot be made, memory is polled.
-	Cgroup string
-	// Sandbox shows the program its own directories; the zero value does nothing.
-	// Path and Dir are then looked up inside.
-	Sandbox Sandbox
-}
 
 // Process is a started program together with all its descendants.
 // All methods may be called by several goroutines.
@@ -282,4 +224,17 @@ func (p *Process) Stop(ctx context.Context) {
 func (p *Process) PeakMemory() int64 {
 	p.memory.look(p.memory.pace())
 	return p.memory.highest()
+}
+
+// exitOf translates what the kernel reported. A nil state means that somebody
+// else took the status away; the program is gone and counts as killed.
+func exitOf(state *os.ProcessState) Exit {
+	if state == nil {
+		return Exit{Code: -1, Signal: syscall.SIGKILL}
+	}
+	status, _ := state.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return Exit{Code: -1, Signal: status.Signal()}
+	}
+	return Exit{Code: status.ExitStatus()}
 }

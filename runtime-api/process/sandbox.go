@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -12,25 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// ErrSandbox is in the chain of every error of [Start] that says that this host
-// does not let us build the sandbox. Without a sandbox the program may well run.
-var ErrSandbox = errors.New("sandbox not possible here")
-
-// Sandbox says which directories of the host the program sees at the places AWS
-// documents. Each may be empty: then the program sees the host's there. The
-// program gets a mount namespace of its own; nothing changes on the host. In it
-// the names sandbox and sandbox.localdomain, which extensions expect, lead to
-// 127.0.0.1 as far as the host has a file /etc/hosts.
-//
-// It is for functions to find their places and not to step on each other's
-// files. It does not hold a hostile program, least of all one run by root.
-type Sandbox struct {
-	Task    string // at /var/task, read-only
-	Opt     string // at /opt, read-only
-	Runtime string // at /var/runtime; Python keeps compiled files beside its sources
-	Tmp     string // at /tmp
-}
 
 const (
 	// helperName is argv[0] of the helper that builds the sandbox from within.

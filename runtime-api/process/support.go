@@ -1,14 +1,8 @@
+//go:build linux
+
 package process
 
 import "os"
-
-// Support says what this host allows. Each field is nil when it works, else the reason.
-type Support struct {
-	// Sandbox is about [Spec.Sandbox].
-	Sandbox error
-	// Cgroup is about [Delegate].
-	Cgroup error
-}
 
 // Supports tries what can only be known by trying, and changes nothing. It
 // builds and drops a sandbox, so the program must call [MaybeHelper].
