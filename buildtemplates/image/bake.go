@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/lambkin-dev/lambkin/internal/archive"
 )
@@ -127,19 +127,21 @@ func (b *baking) make(ctx context.Context) (pushable, error) {
 	return join(archs, images, notes)
 }
 
-// gather reads the images and makes the layers, all at once. The images go on being read from as long as ctx lives.
+// gather reads the images and makes the layers, all at once, and ends the rest at the first fault. The images go on
+// being read from as long as ctx lives.
 func (b *baking) gather(ctx context.Context) error {
-	var group errgroup.Group
+	var all sync.WaitGroup
+	var once sync.Once
+	var first error
 	for _, step := range []func(context.Context) error{b.openBase, b.openRuntime, b.makeLayers} {
-		group.Go(func() error {
-			err := step(ctx)
-			if err != nil {
-				b.stop()
+		all.Go(func() {
+			if err := step(ctx); err != nil {
+				once.Do(func() { first = err; b.stop() })
 			}
-			return err
 		})
 	}
-	return group.Wait()
+	all.Wait()
+	return first
 }
 
 func (b *baking) openBase(ctx context.Context) (err error) {

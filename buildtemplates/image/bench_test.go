@@ -1,12 +1,17 @@
 package image_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
+	"github.com/lambkin-dev/lambkin/internal/archive"
 )
 
 // project is a zip of about size bytes that compresses like source code, to a third, in files of some kilobytes.
@@ -39,5 +44,34 @@ func BenchmarkBake5MB(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		spec := image.Spec{Base: s.base, Runtime: s.runtime, Code: &zip, Architecture: "amd64"}
 		s.bake(b, spec, fmt.Sprintf("fn%d", i))
+	}
+}
+
+// BenchmarkBuildah5MB is what BenchmarkBake5MB is held to: the same files as one layer, from a Dockerfile. It has less to
+// do, because it pushes nothing.
+func BenchmarkBuildah5MB(b *testing.B) {
+	if _, err := exec.LookPath("buildah"); err != nil {
+		b.Skip("buildah is not here; install the Debian package buildah")
+	}
+	dir := b.TempDir()
+	data := project(b, 5<<20)
+	task := filepath.Join(dir, "code")
+	if err := os.Mkdir(task, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := archive.Extract(bytes.NewReader(data), int64(len(data)), task, archive.Lambda()); err != nil {
+		b.Fatal(err)
+	}
+	dockerfile := "FROM scratch\nCOPY code /var/task\nENTRYPOINT [\"/lambkin/runtime-api\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		build := exec.CommandContext(b.Context(), "buildah", "--storage-driver", "vfs", "--root", filepath.Join(dir, "root"),
+			"--runroot", filepath.Join(dir, "run"), "build", "--quiet", dir)
+		if out, err := build.CombinedOutput(); err != nil {
+			b.Fatalf("buildah: %v\n%s", err, out)
+		}
 	}
 }
