@@ -14,14 +14,9 @@ import (
 	"time"
 )
 
-// embedded says which files of the checkout the released command line has other text for: it brings the manifests with
-// it. In the checkout these files are empty.
-func embedded() map[string]string {
-	return map[string]string{
-		"cli/command/install/lambkin.yaml":        manifestFile,
-		"cli/command/install/lambkin-tekton.yaml": tektonFile,
-	}
-}
+// embedded is the folder whose files the command line carries. In the checkout it has no manifests, and go build gets
+// them from an overlay, so that the checkout need not change.
+const embedded = "cli/cluster/install/release"
 
 // commandLine makes an archive of the command line for each system, with the manifests in it.
 func (r *release) commandLine(ctx context.Context, work string) error {
@@ -48,18 +43,18 @@ func (r *release) commandLine(ctx context.Context, work string) error {
 	return nil
 }
 
-// overlay tells go build to take the manifests of this release, so that the checkout need not change.
+// overlay tells go build to find the manifests of this release in the checkout.
 func (r *release) overlay(work string) (string, error) {
+	folder, err := filepath.Abs(filepath.Join(r.root, embedded))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(folder); err != nil {
+		return "", fmt.Errorf("the command line has no place for manifests: %w", err)
+	}
 	replace := map[string]string{}
-	for place, file := range embedded() {
-		from, err := filepath.Abs(filepath.Join(r.root, place))
-		if err != nil {
-			return "", err
-		}
-		if _, err := os.Stat(from); err != nil {
-			return "", fmt.Errorf("the command line should embed %s: %w", place, err)
-		}
-		if replace[from], err = filepath.Abs(filepath.Join(r.out, file)); err != nil {
+	for _, file := range []string{manifestFile, tektonFile} {
+		if replace[filepath.Join(folder, file)], err = filepath.Abs(filepath.Join(r.out, file)); err != nil {
 			return "", err
 		}
 	}

@@ -173,14 +173,8 @@ func (r *release) manifests(p parts, images map[string]string) error {
 	return nil
 }
 
-// word is what stands between blanks, quotes, brackets and equals signs in YAML.
-var word = regexp.MustCompile(`[^\s"'=,\[\]{}]+`)
-
-// placeholder is what the name of an image, or "version", is preceded by in the parts.
-const placeholder = "lambkin.dev/"
-
-// unfilled finds images whose name is none of ours.
-var unfilled = regexp.MustCompile(`image: *["']?` + regexp.QuoteMeta(placeholder) + `\S*`)
+// placeholder stands for an image, or the version, in the parts.
+var placeholder = regexp.MustCompile(`release://([a-z-]*)`)
 
 // render fills in the placeholders and writes one manifest.
 func render(all []document, images map[string]string, version string) ([]byte, error) {
@@ -189,14 +183,16 @@ func render(all []document, images map[string]string, version string) ([]byte, e
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Lambkin %s\n", version)
 	for _, d := range all {
-		text := word.ReplaceAllStringFunc(d.text, func(w string) string {
-			if name, ok := strings.CutPrefix(w, placeholder); ok {
-				return cmp.Or(fill[name], w)
+		var unknown string
+		text := placeholder.ReplaceAllStringFunc(d.text, func(p string) string {
+			value, ok := fill[placeholder.FindStringSubmatch(p)[1]]
+			if !ok {
+				unknown = p
 			}
-			return w
+			return value
 		})
-		if left := unfilled.FindString(text); left != "" {
-			return nil, fmt.Errorf("%s %q has %q: there is no such image", d.head.Kind, d.head.Metadata.Name, left)
+		if unknown != "" {
+			return nil, fmt.Errorf("%s %q has %q: there is no such image", d.head.Kind, d.head.Metadata.Name, unknown)
 		}
 		if err := checkConfig(d.head, text); err != nil {
 			return nil, err

@@ -278,12 +278,12 @@ func TestReadDocuments(t *testing.T) {
 func TestRender(t *testing.T) {
 	images := map[string]string{"runtime": "r/runtime@sha256:1", "builder": "r/builder@sha256:2"}
 	cases := map[string]struct{ reason, text, want, err string }{
-		"Images": {"wherever they are named", "image: lambkin.dev/runtime\nargs: [\"-runtime=lambkin.dev/runtime\", 'lambkin.dev/builder']\n",
+		"Images": {"wherever they are named", "image: release://runtime\nargs: [\"-runtime=release://runtime\", 'release://builder']\n",
 			"image: r/runtime@sha256:1\nargs: [\"-runtime=r/runtime@sha256:1\", 'r/builder@sha256:2']\n", ""},
-		"Version": {"in labels", "app.kubernetes.io/version: lambkin.dev/version\n", "app.kubernetes.io/version: v1\n", ""},
-		"Others": {"our group and our labels are no images", "lambkin.dev/runtime: x\napiVersion: lambkin.dev/v1alpha1\nurl: https://lambkin.dev/builder\n",
-			"lambkin.dev/runtime: x\napiVersion: lambkin.dev/v1alpha1\nurl: https://lambkin.dev/builder\n", ""},
-		"Unknown": {"no image of ours", "image: lambkin.dev/runtim\n", "", "there is no such image"},
+		"Version": {"in labels", "app.kubernetes.io/version: release://version\n", "app.kubernetes.io/version: v1\n", ""},
+		"Nothing": {"as it is", "apiVersion: lambkin.dev/v1alpha1\nurl: https://release\n", "apiVersion: lambkin.dev/v1alpha1\nurl: https://release\n", ""},
+		"Unknown": {"no image of ours", "image: release://runtim\n", "", "there is no such image"},
+		"Empty":   {"no name at all", "image: release://\n", "", "there is no such image"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

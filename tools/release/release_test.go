@@ -12,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"log"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,8 +35,7 @@ func checkout(t *testing.T) string {
 	if err := os.CopyFS(filepath.Join(root, "config"), os.DirFS("../../config")); err != nil {
 		t.Fatal(err)
 	}
-	files := slices.Collect(maps.Keys(embedded()))
-	for _, file := range append(files, "LICENSE") {
+	for _, file := range []string{"LICENSE", embedded + "/README.md"} {
 		if err := writeFile(filepath.Join(root, file), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +277,7 @@ func TestReleaseFails(t *testing.T) {
 			}
 		}, "not ours to empty"},
 		"Values":  {"no such file", func(t *testing.T, r *release) { r.values = filepath.Join(t.TempDir(), "none") }, "no such file"},
-		"Embeds":  {"the command line has no place for manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "cli")) }, "the command line should embed"},
+		"Embeds":  {"the command line has no place for manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "cli")) }, "the command line has no place for manifests"},
 		"License": {"archives need it", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "LICENSE")) }, "pack LICENSE"},
 		"Parts":   {"a checkout without manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "config")) }, "no objects"},
 	}
@@ -370,9 +368,9 @@ func TestOverlay(t *testing.T) {
 	if err := json.Unmarshal([]byte(readText(t, path)), &got); err != nil {
 		t.Fatal(err)
 	}
-	for place, file := range embedded() {
-		if from := filepath.Join(r.root, place); got.Replace[from] != filepath.Join(r.out, file) {
-			t.Errorf("%s is replaced by %q", from, got.Replace[from])
+	for _, file := range []string{manifestFile, tektonFile} {
+		if place := filepath.Join(r.root, embedded, file); got.Replace[place] != filepath.Join(r.out, file) {
+			t.Errorf("%s is %q", place, got.Replace[place])
 		}
 	}
 }
