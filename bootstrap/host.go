@@ -121,17 +121,14 @@ func providedBootstrap(h Host) ([]string, error) {
 			return []string{path}, nil
 		}
 	}
-	return nil, invalidEntrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+	return nil, noBootstrap()
 }
 
 // runner serves an executable of the function's, named by its handler, through a sub-command of our own binary.
 func (h Host) runner(verb string) ([]string, error) {
-	if h.Handler == "" || !filepath.IsLocal(h.Handler) {
-		return nil, invalidEntrypoint("handler %q does not name an executable inside the function's code", h.Handler)
-	}
 	path := filepath.Join(h.TaskRoot, h.Handler)
-	if !isExecutable(path) {
-		return nil, invalidEntrypoint("fork/exec /var/task/%s: no such executable file (is it in the archive, with its x bit?)", h.Handler)
+	if err := checkProgram(h.Handler, func(string) bool { return isExecutable(path) }); err != nil {
+		return nil, err
 	}
 	return []string{h.Self, verb, "--", path}, nil
 }
