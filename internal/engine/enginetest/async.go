@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -55,41 +53,6 @@ func asyncRefused(t *testing.T, f *fixture) {
 	wantCode(t, "an event that is too large", f.Enqueue(t.Context(), large), lambda.CodeRequestTooLarge)
 }
 
-// letter is a post that a mailbox took.
-type letter struct {
-	header http.Header
-	body   []byte
-}
-
-// mailbox is an HTTP destination.
-type mailbox struct {
-	url     string
-	mu      sync.Mutex
-	letters []letter
-}
-
-func newMailbox(t testing.TB) *mailbox {
-	m := new(mailbox)
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.letters = append(m.letters, letter{r.Header, body})
-	}))
-	t.Cleanup(s.Close)
-	m.url = s.URL
-	return m
-}
-
-func (m *mailbox) read() []letter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]letter(nil), m.letters...)
-}
-
 // record is what AWS sends to destinations.
 type record struct {
 	Version, Timestamp string
@@ -106,7 +69,7 @@ type record struct {
 }
 
 func asyncRetries(t *testing.T, f *fixture) {
-	box := newMailbox(t)
+	box := f.newMailbox(t)
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
 		s.Async = &v1alpha1.Async{OnFailure: &v1alpha1.Destination{Destination: box.url}}
 	})
@@ -115,7 +78,7 @@ func asyncRetries(t *testing.T, f *fixture) {
 	must(t, f.Enqueue(t.Context(), in))
 	f.eventually(t, "the record of the failure", func() bool { return len(box.read()) > 0 })
 	var got record
-	must(t, json.Unmarshal(box.read()[0].body, &got))
+	must(t, json.Unmarshal(box.read()[0].Body, &got))
 	c := got.RequestContext
 	if got.Version != "1.0" || c.RequestID != in.ID || c.Condition != "RetriesExhausted" || c.ApproximateInvokeCount != 3 ||
 		c.FunctionARN != "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST" {
@@ -131,16 +94,16 @@ func asyncRetries(t *testing.T, f *fixture) {
 }
 
 func asyncRetrySucceeds(t *testing.T, f *fixture) {
-	box := newMailbox(t)
+	box := f.newMailbox(t)
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
 		one := int32(1)
-		s.Concurrency = &v1alpha1.Concurrency{Reserved: &one} // one environment, which counts its calls
+		s.Concurrency = &v1alpha1.Concurrency{Reserved: &one, Provisioned: &one} // one environment, which stays and counts its calls
 		s.Async = &v1alpha1.Async{OnSuccess: &v1alpha1.Destination{Destination: box.url}, OnFailure: &v1alpha1.Destination{Destination: box.url}}
 	})
 	must(t, f.Enqueue(t.Context(), invocation(t, "f", do{Do: "once", N: 2})))
 	f.eventually(t, "the record of the success", func() bool { return len(box.read()) > 0 })
 	var got record
-	must(t, json.Unmarshal(box.read()[0].body, &got))
+	must(t, json.Unmarshal(box.read()[0].Body, &got))
 	if got.RequestContext.Condition != "Success" || got.RequestContext.ApproximateInvokeCount != 2 || string(got.ResponsePayload) != `"done"` || got.ResponseContext.FunctionError != "" {
 		t.Errorf("the record is %+v, %s", got, got.ResponsePayload)
 	}
@@ -160,7 +123,7 @@ func asyncFunctionDestination(t *testing.T, f *fixture) {
 }
 
 func asyncDeadLetter(t *testing.T, f *fixture) {
-	box := newMailbox(t)
+	box := f.newMailbox(t)
 	zero := int32(0)
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
 		s.Async = &v1alpha1.Async{MaximumRetryAttempts: &zero}
@@ -171,8 +134,8 @@ func asyncDeadLetter(t *testing.T, f *fixture) {
 	must(t, f.Enqueue(t.Context(), in))
 	f.eventually(t, "the dead letter", func() bool { return len(box.read()) > 0 })
 	got := box.read()[0]
-	if !bytes.Equal(got.body, in.Payload) || got.header.Get("RequestID") != in.ID || got.header.Get("ErrorCode") != "200" || got.header.Get("ErrorMessage") != "over and out" {
-		t.Errorf("the dead letter is %s with %v", got.body, got.header)
+	if !bytes.Equal(got.Body, in.Payload) || got.Header.Get("RequestID") != in.ID || got.Header.Get("ErrorCode") != "200" || got.Header.Get("ErrorMessage") != "over and out" {
+		t.Errorf("the dead letter is %s with %v", got.Body, got.Header)
 	}
 }
 

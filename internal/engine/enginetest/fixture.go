@@ -19,9 +19,6 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// patience is how long the suite waits for what must happen; nothing depends on how long it took.
-const patience = time.Minute
-
 // fixture is an engine with what cases do over and over.
 type fixture struct {
 	engine.Engine
@@ -137,10 +134,12 @@ func (f *fixture) put(t testing.TB, data []byte) v1alpha1.Blob {
 func (f *fixture) function(t testing.TB, name string, code []byte) *v1alpha1.Function {
 	t.Helper()
 	b := f.put(t, code)
-	return &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
+	fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
 		FunctionName: name, Runtime: "provided.al2023", Handler: "bootstrap",
 		Code: v1alpha1.Code{Zip: &b}, Architectures: []v1alpha1.Architecture{native()}, Timeout: 30, MemorySize: 512,
 	}}
+	f.suite.spec(&fn.Spec)
+	return fn
 }
 
 // deploy creates the suite's function and waits until it is ready. change may alter it before.
@@ -188,10 +187,10 @@ func (f *fixture) publish(t testing.TB) {
 	})
 }
 
-// eventually waits until a condition holds.
+// eventually waits until a condition holds; nothing depends on how long it took.
 func (f *fixture) eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(f.suite.patience); !holds(); time.Sleep(f.suite.pause) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}

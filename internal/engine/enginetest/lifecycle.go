@@ -76,8 +76,13 @@ func noBootstrap(t *testing.T, f *fixture) {
 }
 
 // brokenCode holds that code which does not start is found out by who calls it, as on AWS: the function becomes active,
-// because nothing is run for nobody. A later update mends it.
+// because nothing is run for nobody. Only an engine that starts functions before they are ready finds it out itself. A
+// later update mends it.
 func brokenCode(t *testing.T, f *fixture) {
+	if f.suite.eager {
+		brokenCodeFails(t, f)
+		return
+	}
 	fn := f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) { s.Environment = variables("FAIL_INIT", "1") })
 	if state, why, _ := fn.Status.State(); state != v1alpha1.StateActive {
 		t.Errorf("state %s (%s), want Active", state, why)
@@ -92,6 +97,33 @@ func brokenCode(t *testing.T, f *fixture) {
 	f.ready(t, "f")
 	if got := f.answer(t, "f", do{Do: "version"}); got != `"first"` {
 		t.Errorf("once mended it answers %s", got)
+	}
+}
+
+// brokenCodeFails has an engine that starts functions find out one that does not, at first and in an update.
+func brokenCodeFails(t *testing.T, f *fixture) {
+	fn := f.function(t, "f", f.goHandler(t, "first"))
+	fn.Spec.Environment = variables("FAIL_INIT", "1")
+	f.failsWith(t, fn, v1alpha1.ReasonInitFailed)
+	_, err := f.Invoke(t.Context(), invocation(t, "f", nil))
+	wantCode(t, "a call of what does not start", err, lambda.CodeResourceConflict)
+
+	must(t, f.Get(t.Context(), "f", fn))
+	fn.Spec.Environment = nil
+	must(t, f.Update(t.Context(), fn))
+	fn = f.ready(t, "f")
+	if got := f.answer(t, "f", do{Do: "version"}); got != `"first"` {
+		t.Errorf("once mended it answers %s", got)
+	}
+
+	fn.Spec.Environment = variables("FAIL_INIT", "1")
+	must(t, f.Update(t.Context(), fn))
+	fn = f.settled(t, "f")
+	if update, why, _ := fn.Status.LastUpdateStatus(fn.Generation); update != v1alpha1.LastUpdateFailed {
+		t.Errorf("last update %s (%s), want Failed", update, why)
+	}
+	if got := f.answer(t, "f", do{Do: "version"}); got != `"first"` {
+		t.Errorf("after an update that does not start it answers %s", got)
 	}
 }
 

@@ -43,7 +43,7 @@ type connection struct {
 
 func newConnection(cfg *rest.Config) (*connection, error) {
 	cfg = rest.CopyConfig(cfg)
-	cfg.QPS = -1                                       // the API server itself is fair to all
+	cfg.QPS = -1                                      // the API server itself is fair to all
 	cfg.WarningHandlerWithContext = rest.NoWarnings{} // they are about versions of APIs, which callers cannot choose
 	hc, err := rest.HTTPClientFor(cfg)
 	if err != nil {

@@ -5,17 +5,21 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -27,7 +31,19 @@ type event struct {
 	N    int             `json:"n"`
 }
 
-var calls atomic.Int64
+var (
+	calls       atomic.Int64
+	environment = rand.Text() // tells this environment from all others, wherever they are
+
+	mu      sync.Mutex
+	letters = []letter{} // what was posted to this environment
+)
+
+// letter is an HTTP request.
+type letter struct {
+	Header http.Header
+	Body   []byte
+}
 
 func main() {
 	if os.Getenv("FAIL_INIT") != "" {
@@ -42,6 +58,9 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	var e event
 	if in[0] != '{' || json.Unmarshal(in, &e) != nil {
 		return in, nil // anything that is no object comes back as it is
+	}
+	if post := new(events.LambdaFunctionURLRequest); json.Unmarshal(in, post) == nil && post.RequestContext.HTTP.Method != "" {
+		return keep(post)
 	}
 	switch e.Do {
 	case "echo":
@@ -78,7 +97,7 @@ func misbehave(e event) (any, error) {
 	case "sleep":
 		began := time.Now()
 		time.Sleep(time.Duration(e.N) * time.Millisecond)
-		return map[string]any{"pid": os.Getpid(), "began": began.UnixNano(), "ended": time.Now().UnixNano(), "calls": calls.Load()}, nil
+		return map[string]any{"environment": environment, "began": began.UnixNano(), "ended": time.Now().UnixNano(), "calls": calls.Load()}, nil
 	case "bytes":
 		random := make([]byte, e.N)
 		rand.Read(random)                   //nolint:errcheck // never fails
@@ -91,8 +110,31 @@ func misbehave(e event) (any, error) {
 		return allocate(e.N), nil
 	case "once":
 		return once(e)
+	case "letters":
+		mu.Lock()
+		defer mu.Unlock()
+		return letters, nil
 	}
 	return nil, fmt.Errorf("nothing to do for %q", e.Do)
+}
+
+// keep takes a request in.
+func keep(post *events.LambdaFunctionURLRequest) (any, error) {
+	body := []byte(post.Body)
+	if post.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(post.Body); err != nil {
+			return nil, err
+		}
+	}
+	header := http.Header{}
+	for name, value := range post.Headers {
+		header.Set(name, value)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	letters = append(letters, letter{header, body})
+	return events.LambdaFunctionURLResponse{StatusCode: http.StatusOK}, nil
 }
 
 // stream gives n chunks, each after the one before has had time to travel.
