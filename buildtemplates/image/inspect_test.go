@@ -1,7 +1,9 @@
 package image_test
 
 import (
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -146,4 +148,46 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("%s: %s: got %s, want %s", name, tc.reason, got, tc.want)
 		}
 	}
+}
+
+// FuzzInspect serves any bytes as manifest and configuration. Whatever they are, they are read or refused in one line of
+// bounded length; neither may take the reader down.
+func FuzzInspect(f *testing.F) {
+	const layer = `{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 1, "digest": "sha256:CONFIG"}`
+	f.Add(`{"config": {"size": SIZE, "digest": "sha256:CONFIG"}, "layers": [`+layer+`]}`, `{"os": "linux", "architecture": "amd64", "config": {"Cmd": ["a.b"]}}`, false)
+	f.Add(`{"config": {"size": SIZE, "digest": "sha256:CONFIG"}, "layers": null}`, `{"os": 1}`, false)
+	f.Add(`{"manifests": [{"digest": "sha256:CONFIG", "platform": {"os": "linux", "architecture": "amd64"}, "mediaType": "application/vnd.oci.image.manifest.v1+json"}]}`, `{}`, true)
+	f.Add(`{"manifests": [null, {"digest": null}]}`, `[]`, true)
+	h := newHub(f)
+	r := h.registry()
+	baker := &image.Baker{Registry: r, TempDir: f.TempDir()}
+	f.Fuzz(func(t *testing.T, manifest, config string, index bool) {
+		manifest = strings.NewReplacer("CONFIG", hexSum(config), "SIZE", strconv.Itoa(len(config))).Replace(manifest)
+		mediaType := types.OCIManifestSchema1
+		if index {
+			mediaType = types.OCIImageIndex
+		}
+		h.disturb(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/base/") {
+				return false
+			}
+			w.Header().Set("Content-Type", string(mediaType))
+			body := manifest
+			if strings.Contains(r.URL.Path, "/blobs/") {
+				body = config
+			}
+			io.WriteString(w, body)
+			return true
+		})
+		c, err := r.Inspect(t.Context(), h.ref("base/x"), "")
+		if err == nil {
+			c.Protocol()
+		}
+		_, baked := baker.Bake(t.Context(), image.Spec{Base: h.ref("base/x")}, h.ref("fn"))
+		for _, err := range []error{err, baked} {
+			if err != nil && (len(err.Error()) > 4000 || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("the error is of %d bytes: %.300q", len(err.Error()), err)
+			}
+		}
+	})
 }

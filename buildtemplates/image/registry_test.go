@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -424,4 +425,27 @@ func TestBearerToken(t *testing.T) {
 	if got := scopes.Load(); got == nil || !cmp.Equal(*got, []string{"repository:fn:push,pull", "repository:base:pull"}) {
 		t.Errorf("to mount, the right to read the base must be asked for as well: %v", got)
 	}
+}
+
+// FuzzDockerConfig reads any bytes as a secret: a login comes only for a host that is in them, and faults do not repeat them.
+func FuzzDockerConfig(f *testing.F) {
+	f.Add([]byte(`{"auths": {"registry.example": {"auth": "bWU6c2VjcmV0"}}}`))
+	f.Add([]byte(`{"auths": {"*.example/[": {"username": "a", "password": "b"}, "": {"registrytoken": "c"}}}`))
+	f.Add([]byte(`{"auths": {"https://registry.example/v1/": {"auth": "!"}}, "credHelpers": {"registry.example": "x"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		credentials, err := image.DockerConfig(data)
+		if err != nil {
+			if strings.Contains(err.Error(), "bWU6c2VjcmV0") {
+				t.Errorf("the fault repeats the secret: %v", err)
+			}
+			return
+		}
+		login, err := credentials(t.Context(), "registry.example/team/app")
+		if err != nil {
+			t.Error(err)
+		}
+		if login != (image.Login{}) && !bytes.ContainsAny(data, "*?[\\") && !bytes.Contains(data, []byte("example")) {
+			t.Errorf("a login from nowhere: %+v", login)
+		}
+	})
 }
