@@ -21,7 +21,9 @@ func steps(e Entry, s Settings, p parts) []tekton.Step {
 		list = append(list, fetchStep(s, p))
 	}
 	if p.test {
-		list = append(list, shellStep(StepTest, e, s, testScript))
+		step := shellStep(StepTest, e, s, testScript)
+		step.Env = append(step.Env, corev1.EnvVar{Name: "TEST", Value: param(paramTest)})
+		list = append(list, step)
 	}
 	if e.recipe.script != "" {
 		step := shellStep(StepBuild, e, s, buildHook+e.recipe.script)
@@ -118,15 +120,15 @@ func shellEnv(e Entry) []corev1.EnvVar {
 		output = outputDir
 	}
 	list := []corev1.EnvVar{
-		{Name: "HOME", Value: homeDir}, {Name: "TMPDIR", Value: "/tmp"},
+		{Name: "WORKSPACE", Value: workspace}, {Name: "HOME", Value: homeDir}, {Name: "TMPDIR", Value: "/tmp"},
 		{Name: "SOURCE", Value: sourceDir}, {Name: "FUNCTION_PATH", Value: param(paramPath)}, {Name: "OUTPUT", Value: output},
 		{Name: "RUNTIME", Value: e.ID}, {Name: "HANDLER", Value: param(paramHandler)}, {Name: "ARCHITECTURE", Value: param(paramArchitecture)},
 		{Name: "CACHE", Value: "$(workspaces." + cache + ".path)"},
 	}
 	if e.recipe.image {
-		return append(list, corev1.EnvVar{Name: "DOCKERFILE", Value: param(paramDockerfile)})
+		list = append(list, corev1.EnvVar{Name: "DOCKERFILE", Value: param(paramDockerfile)})
 	}
-	return append(list, corev1.EnvVar{Name: "TEST", Value: param(paramTest)})
+	return list
 }
 
 // shellHead is what every script begins with. Its arguments are variables that the user and the operator set.
@@ -136,7 +138,7 @@ const shellHead = `fail() {
 }
 mkdir -p "$HOME" "$OUTPUT"
 if [ -z "$CACHE" ] || ! [ -w "$CACHE" ]; then
-  CACHE=` + workspace + `/cache
+  CACHE="$WORKSPACE/cache"
 fi
 TARGET_ARCH=amd64
 if [ "$ARCHITECTURE" = arm64 ]; then
@@ -167,8 +169,8 @@ const testScript = `if [ -z "$TEST" ]; then
   echo "no test command"
   exit 0
 fi
-cp -R "$SOURCE" ` + workspace + `/test
-cd "` + workspace + `/test/$FUNCTION_PATH"
+cp -R "$SOURCE" "$WORKSPACE/test"
+cd "$WORKSPACE/test/$FUNCTION_PATH"
 echo "$TEST"
 /bin/sh -c "$TEST"
 `

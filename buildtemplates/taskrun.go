@@ -1,7 +1,6 @@
 package buildtemplates
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,14 +64,14 @@ type TaskRunInput struct {
 // MakeTaskRun makes the build of a source as a TaskRun that carries its steps with it. The same input gives the same object.
 func MakeTaskRun(in TaskRunInput) *tekton.TaskRun {
 	s, noToken := in.Settings, false
-	parts := partsOf(in)
+	spec := makeTaskSpec(in.Entry, s, partsOf(in))
 	run := &tekton.TaskRun{
 		TypeMeta:   metav1.TypeMeta{APIVersion: tekton.SchemeGroupVersion.String(), Kind: "TaskRun"},
 		ObjectMeta: *in.Metadata.DeepCopy(),
 		Spec: tekton.TaskRunSpec{
 			ServiceAccountName: s.ServiceAccountName,
-			TaskSpec:           makeTaskSpec(in.Entry, s, parts),
-			Params:             in.params(parts),
+			TaskSpec:           spec,
+			Params:             in.params(spec.Params),
 			Timeout:            &metav1.Duration{Duration: s.Timeout},
 			PodTemplate: &pod.PodTemplate{
 				AutomountServiceAccountToken: &noToken,
@@ -102,41 +101,32 @@ func partsOf(in TaskRunInput) parts {
 	}
 }
 
-// params are the values of all parameters that the TaskSpec has.
-func (in TaskRunInput) params(p parts) tekton.Params {
-	values := map[string]string{
-		paramImage: in.Image, paramStore: in.Store, paramPath: in.Source.Path, paramHandler: in.Handler,
-		paramArchitecture: string(cmp.Or(in.Architecture, v1alpha1.ArchitectureX86)),
-		paramPlainHTTP:    strings.Join(in.Settings.PlainHTTP, ","),
-	}
-	if in.Entry.recipe.image {
-		values[paramDockerfile] = cmp.Or(in.Source.Dockerfile, "Dockerfile")
-	}
-	if p.test {
-		values[paramTest] = in.Source.Test
-	}
-	if p.git {
-		values[paramGitSecret] = in.Source.Git.SecretName
-	}
-	if p.registry {
-		values[paramRegistry] = in.Settings.PushSecret
-	}
-	if p.ca {
-		values[paramCA] = in.Settings.CAConfigMap
-	}
-	maps.Copy(values, place(in.Source))
+// params are the values of those parameters that are declared; what has its default is left out.
+func (in TaskRunInput) params(declared tekton.ParamSpecs) tekton.Params {
+	values := place(in.Source)
+	maps.Copy(values, map[string]string{
+		paramImage: in.Image, paramStore: in.Store, paramPath: in.Source.Path, paramDockerfile: in.Source.Dockerfile,
+		paramTest: in.Source.Test, paramHandler: in.Handler, paramArchitecture: string(in.Architecture),
+		paramRegistry: in.Settings.PushSecret, paramCA: in.Settings.CAConfigMap, paramPlainHTTP: strings.Join(in.Settings.PlainHTTP, ","),
+	})
+	lists := map[string][]string{paramEnv: in.env(), paramLayers: in.layers()}
 	var list tekton.Params
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		list = append(list, tekton.Param{Name: name, Value: *tekton.NewStructuredValues(values[name])})
+	for _, p := range declared {
+		switch {
+		case values[p.Name] != "":
+			list = append(list, text(p.Name, values[p.Name]))
+		case len(lists[p.Name]) > 0:
+			list = append(list, tekton.Param{Name: p.Name, Value: array(lists[p.Name])})
+		}
 	}
-	return append(list, tekton.Param{Name: paramEnv, Value: array(in.env())}, tekton.Param{Name: paramLayers, Value: array(in.layers())})
+	return list
 }
 
 // place says where the source is.
 func place(s v1alpha1.Source) map[string]string {
 	switch {
 	case s.Git != nil:
-		return map[string]string{paramGitURL: s.Git.URL, paramGitRevision: s.Git.Revision}
+		return map[string]string{paramGitURL: s.Git.URL, paramGitRevision: s.Git.Revision, paramGitSecret: s.Git.SecretName}
 	case s.Archive != nil:
 		return map[string]string{paramArchiveURL: s.Archive.Location, paramArchiveSum: s.Archive.SHA256}
 	case s.Upload != nil:
@@ -144,7 +134,7 @@ func place(s v1alpha1.Source) map[string]string {
 	case s.Artifact != nil:
 		return map[string]string{paramArtifact: s.Artifact.URI}
 	default:
-		return nil
+		return map[string]string{}
 	}
 }
 
