@@ -35,9 +35,9 @@ func serveFiles(ctx context.Context, c cli, _ []string) error {
 	h, err := files.Handler(files.Folders{
 		Modules: strings.TrimSpace(string(modules)),
 		Git:     c.cluster.Path("git"),
-		NPM:     c.cluster.CachePath("packages", "npm"),
-		Pip:     c.cluster.CachePath("packages", "pip"),
-		Gem:     c.cluster.CachePath("packages", "gem"),
+		NPM:     c.cluster.Path("packages", "npm"),
+		Pip:     c.cluster.Path("packages", "pip"),
+		Gem:     c.cluster.Path("packages", "gem"),
 	})
 	if err != nil {
 		return err

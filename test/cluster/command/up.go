@@ -18,6 +18,7 @@ import (
 	"github.com/lambkin-dev/lambkin/test/cluster/manifest"
 	"github.com/lambkin-dev/lambkin/test/cluster/needs"
 	"github.com/lambkin-dev/lambkin/test/cluster/node"
+	"github.com/lambkin-dev/lambkin/test/cluster/packages"
 )
 
 // startTimeout bounds the start of everything once it is built: twenty seconds on two idle processors.
@@ -93,6 +94,9 @@ func start(ctx context.Context, c cli, ports layout.Ports) error {
 	p.done("programs are built")
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("the cluster was not ready after %s", startTimeout))
 	defer cancel()
+	if err := packages.Write(c.cluster.Path("packages"), packages.URLs{NPM: layout.NPMURL}); err != nil {
+		return err
+	}
 	n, err := node.Start(c.cluster, built.shared, ports)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,36 +19,53 @@ var base embed.FS
 
 // Modules are the modules that Render wants.
 func Modules() []string {
-	return []string{
-		"knative.dev/serving", "knative.dev/networking", "knative.dev/caching", "knative.dev/eventing", "github.com/tektoncd/pipeline",
+	var modules []string
+	for _, f := range folders() {
+		if !slices.Contains(modules, f.module) {
+			modules = append(modules, f.module)
+		}
+	}
+	return modules
+}
+
+// folder is where a module has manifests.
+type folder struct {
+	module string
+	path   string
+}
+
+func folders() []folder {
+	return []folder{
+		{"knative.dev/serving", "config/core"},
+		// In Serving's repository these two are symbolic links, and a module has none.
+		{"knative.dev/networking", "config"},
+		{"knative.dev/caching", "config"},
+		{"knative.dev/eventing", "config/core"},
+		{"knative.dev/eventing", "config/channels/in-memory-channel"},
+		{"knative.dev/eventing", "config/brokers/mt-channel-broker"},
+		// Eventing's controller takes its environment from these.
+		{"knative.dev/eventing", "third_party/eventing-integrations-latest"},
+		{"github.com/tektoncd/pipeline", "config"},
 	}
 }
 
 // Render gives all objects of the cluster. modules says where the files of Modules are.
 func Render(modules map[string]component.Module) ([]*unstructured.Unstructured, error) {
-	dir := func(module string, elem ...string) string {
-		return filepath.Join(append([]string{modules[module].Dir}, elem...)...)
-	}
 	objects, err := ours()
 	if err != nil {
 		return nil, err
 	}
-	published, err := rewrite().Files(
-		dir("knative.dev/serving", "config", "core"),
-		// In Serving's repository these two are symbolic links, and a module has none.
-		dir("knative.dev/networking", "config"),
-		dir("knative.dev/caching", "config"),
-		dir("knative.dev/eventing", "config", "core"),
-		dir("knative.dev/eventing", "config", "channels", "in-memory-channel"),
-		dir("knative.dev/eventing", "config", "brokers", "mt-channel-broker"),
-		// Eventing's controller takes its environment from these.
-		dir("knative.dev/eventing", "third_party", "eventing-integrations-latest"),
-		dir("github.com/tektoncd/pipeline", "config"),
-	)
-	if err != nil {
-		return nil, err
+	r := rewrite()
+	for _, f := range folders() {
+		m := modules[f.module]
+		r.Version = m.Version
+		published, err := r.Files(filepath.Join(m.Dir, filepath.FromSlash(f.path)))
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, published...)
 	}
-	return append(objects, published...), nil
+	return objects, nil
 }
 
 func rewrite() Rewrite {

@@ -21,6 +21,8 @@ import (
 
 // Rewrite says how published manifests become those of a test cluster.
 type Rewrite struct {
+	// Version takes the place of "devel", which modules have where releases say what they are.
+	Version string
 	// Images are names with their replacements, ko://IMPORTPATH above all.
 	Images map[string]string
 	// Skip leaves objects out, by KIND or KIND/NAME.
@@ -30,25 +32,23 @@ type Rewrite struct {
 	Config map[string]map[string]string
 }
 
-// Files rewrites all .yaml files in folders, in the order of folders and names.
-func (r Rewrite) Files(folders ...string) ([]*unstructured.Unstructured, error) {
+// Files rewrites all .yaml files below a folder, in the order of their names.
+func (r Rewrite) Files(folder string) ([]*unstructured.Unstructured, error) {
+	files, err := yamlFiles(folder)
+	if err != nil {
+		return nil, err
+	}
 	var objects []*unstructured.Unstructured
-	for _, folder := range folders {
-		files, err := yamlFiles(folder)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			more, err := r.Documents(data)
-			if err != nil {
-				return nil, fmt.Errorf("manifest %q: %w", file, err)
-			}
-			objects = append(objects, more...)
+		more, err := r.Documents(data)
+		if err != nil {
+			return nil, fmt.Errorf("manifest %q: %w", file, err)
 		}
+		objects = append(objects, more...)
 	}
 	return objects, nil
 }
@@ -103,6 +103,9 @@ func (r Rewrite) replacer() *strings.Replacer {
 	var pairs []string
 	for _, name := range names {
 		pairs = append(pairs, name, r.Images[name])
+	}
+	if r.Version != "" {
+		pairs = append(pairs, ": devel\n", ": "+r.Version+"\n", `: "devel"`, `: "`+r.Version+`"`)
 	}
 	return strings.NewReplacer(pairs...)
 }
