@@ -3,13 +3,18 @@
 //
 // Beside the commands of testscript (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript) there are
 //
-//	server                     starts a server for the script and points lambkin and aws to it
+//	server                     gives the script an engine of its own, and points lambkin and aws to it
 //	exits CODE COMMAND…        runs a command that must end with this exit code
 //	until REGEXP COMMAND…      runs a command again and again until its output matches
-//	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched
+//	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched. fn://NAME/PATH and
+//	                           fn://NAME:QUALIFIER/PATH are the URLs of functions, wherever these are
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python], [aws], [boto3] and [sandbox].
+// and the conditions [node], [python], [aws], [boto3] and [sandbox], and [local] and [cluster] for the engine.
+//
+// The same scripts run on both engines. On a machine the engine is a server in the test's own process. With
+// E2E_ENGINE=cluster it is a namespace of the cluster that KUBECONFIG names, on which Lambkin is installed; `make e2e`
+// sees to that. What has no meaning on one of them says so with skip, and why.
 package e2e
 
 import (
@@ -48,7 +53,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint,
+			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint,
 		},
 	})
 }
@@ -76,6 +81,9 @@ func condition(name string) (bool, error) {
 		_, err := new(bootstrap.Interpreters).Find(r)
 		return err == nil, nil
 	}
+	if name == "local" || name == "cluster" {
+		return string(engineOf(os.Getenv)) == name, nil
+	}
 	if name == "sandbox" {
 		return process.Supports().Sandbox == nil, nil
 	}
@@ -95,6 +103,29 @@ func pointTo(ts *testscript.TestScript, url string) {
 	} {
 		ts.Setenv(name, value)
 	}
+}
+
+// kind is where functions run.
+type kind string
+
+const (
+	local   kind = "local"
+	cluster kind = "cluster"
+)
+
+// engineOf says which engine the scripts are for.
+func engineOf(getenv func(string) string) kind {
+	if getenv("E2E_ENGINE") == string(cluster) {
+		return cluster
+	}
+	return local
+}
+
+func serverOf(k kind) func(ts *testscript.TestScript, _ bool, _ []string) {
+	if k == cluster {
+		return useNamespace
+	}
+	return startServer
 }
 
 func startServer(ts *testscript.TestScript, _ bool, _ []string) {
@@ -125,15 +156,20 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// patience is how long something may take that a script waits for.
-const patience = 30 * time.Second
+// patience is how long something may take that a script waits for: a cluster may have to start and end pods for it.
+func patience() time.Duration {
+	if engineOf(os.Getenv) == cluster {
+		return 3 * time.Minute
+	}
+	return 30 * time.Second
+}
 
 func until(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: until REGEXP COMMAND…")
 	}
 	form := regexp.MustCompile("(?m)" + args[0])
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience()); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if ts.Exec(args[1], args[2:]...) == nil && form.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
@@ -145,12 +181,12 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: fetch METHOD URL [BODY]")
 	}
-	req, err := http.NewRequest(args[0], args[1], strings.NewReader(strings.Join(args[2:], " ")))
+	req, err := http.NewRequest(args[0], address(ts, args[1]), strings.NewReader(strings.Join(args[2:], " ")))
 	ts.Check(err)
 	if len(args) > 2 {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := clientOf(engineOf(os.Getenv)).Do(req)
 	ts.Check(err)
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
@@ -159,13 +195,26 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// address is the URL that a script means: fn://NAME… is that of a function.
+func address(ts *testscript.TestScript, text string) string {
+	rest, ok := strings.CutPrefix(text, "fn://")
+	if !ok {
+		return text
+	}
+	name, path, _ := strings.Cut(rest, "/")
+	if engineOf(os.Getenv) == cluster {
+		return strings.TrimSuffix(statusURL(ts, name), "/") + "/" + path
+	}
+	return ts.Getenv("LAMBKIN_ENDPOINT") + "/_url/" + name + "/" + path
+}
+
 var exported = regexp.MustCompile(`export LAMBKIN_ENDPOINT=(\S+)`)
 
 func endpoint(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: endpoint FILE")
 	}
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience()); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		if m := exported.FindSubmatch(text); err == nil && m != nil {
 			pointTo(ts, string(m[1]))

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/platform"
+)
+
+// notInNamespace is what the name of a namespace cannot hold.
+var notInNamespace = regexp.MustCompile(`[^a-z0-9]+`)
+
+// useNamespace gives a script a namespace of the cluster, which is deleted at its end.
+func useNamespace(ts *testscript.TestScript, _ bool, _ []string) {
+	kubeconfig := os.Getenv("KUBECONFIG")
+	if kubeconfig == "" {
+		ts.Fatalf("E2E_ENGINE=cluster needs KUBECONFIG; `make e2e` sets both")
+	}
+	script := notInNamespace.ReplaceAllString(path.Base(ts.Getenv("WORK")), "-")
+	namespace := fmt.Sprintf("e2e-%s-%x", strings.Trim(script, "-"), time.Now().UnixNano()&0xffffff)
+	ts.Setenv("KUBECONFIG", kubeconfig)
+	ts.Setenv("NAMESPACE", namespace)
+	for _, name := range []string{"REGISTRY", "REGISTRY_HOST", "INGRESS", "DOMAIN", "GIT_URL", "GIT_DIR_HOST"} {
+		ts.Setenv(name, os.Getenv(name))
+	}
+	ts.Check(ts.Exec("kubectl", "create", "namespace", namespace))
+	ts.Defer(func() {
+		_ = ts.Exec("kubectl", "delete", "namespace", namespace, "--wait=false") // of a cluster that may be gone
+	})
+	ts.Check(ts.Exec("lambkin", "config", "use", "cluster", "-n", namespace))
+	api := lambdaAPI(ts, kubeconfig, namespace)
+	ts.Defer(api.Close)
+	pointTo(ts, api.URL)
+	ts.Setenv("LAMBKIN_ENDPOINT", "") // lambkin itself finds the cluster by what `config use` kept
+}
+
+// lambdaAPI is the Lambda API of the gateway for one namespace, at an address of this machine: AWS's tools know nothing
+// of kubeconfigs.
+func lambdaAPI(ts *testscript.TestScript, kubeconfig, namespace string) *httptest.Server {
+	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	ts.Check(err)
+	transport, err := rest.TransportFor(cfg)
+	ts.Check(err)
+	base, err := url.Parse(cfg.Host)
+	ts.Check(err)
+	base = base.JoinPath("api/v1/namespaces", platform.Namespace, "services", platform.GatewayPort+":"+platform.GatewayService+":"+platform.GatewayPort, "proxy/namespaces", namespace)
+	return httptest.NewServer(&httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(base)
+			r.Out.Header.Del("Authorization") // the API server would take it for its own
+		},
+	})
+}
+
+// statusURL is where a function or alias, NAME or NAME:ALIAS, is reached.
+func statusURL(ts *testscript.TestScript, name string) string {
+	kind, object := "functions", v1alpha1.ObjectName(name)
+	if fn, qualifier, ok := strings.Cut(name, ":"); ok {
+		kind, object = "aliases", v1alpha1.AliasObjectName(fn, qualifier)
+	}
+	cmd := exec.CommandContext(context.Background(), "kubectl", "-n", ts.Getenv("NAMESPACE"), "get", kind+"."+v1alpha1.Group, object, "-o", "jsonpath={.status.url}")
+	out, err := cmd.Output()
+	ts.Check(err)
+	if len(out) == 0 {
+		ts.Fatalf("%s has no URL yet", name)
+	}
+	return string(out)
+}
+
+// clientOf sends requests for functions of a cluster to its ingress, whose names no DNS knows.
+func clientOf(k kind) *http.Client {
+	ingress := os.Getenv("INGRESS")
+	if k != cluster || ingress == "" {
+		return http.DefaultClient
+	}
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasSuffix(strings.Split(addr, ":")[0], "."+os.Getenv("DOMAIN")) {
+				addr = ingress
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	}}
+}

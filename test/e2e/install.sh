@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs this checkout on the cluster that KUBECONFIG names, from images pushed to REGISTRY:
+#
+#   REGISTRY        HOST[:PORT] of a registry as the cluster reaches it
+#   REGISTRY_HOST   the same as this machine reaches it; REGISTRY if empty
+#   REGISTRY_PLAIN  not empty: it is spoken to without TLS
+#   BASE_IMAGES     not empty: REGISTRY has the test cluster's base/… and build/… images, so these are used for all runtimes
+#
+# and what else a build needs offline: GOPROXY_IN, NPM_REGISTRY_IN, PIP_INDEX_IN, GEM_SOURCE_IN.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+: "${KUBECONFIG:?names the cluster}" "${REGISTRY:?is where images are pushed to}"
+out=${OUT:-dist/e2e}
+mkdir -p "$out"
+
+values() {
+  echo "registry:"
+  echo "  prefix: $REGISTRY/functions"
+  [ -z "${REGISTRY_PLAIN:-}" ] || echo "  plainHTTP: [\"$REGISTRY\"]"
+  echo "awsAPI: {allowUnsigned: true}" # the scripts use AWS's tools, and nobody else reaches this cluster
+  echo "build:"
+  echo "  env:"
+  echo "    CI: \"true\""
+  [ -z "${GOPROXY_IN:-}" ] || printf '    GOPROXY: "%s"\n    GONOSUMDB: "*"\n    GOSUMDB: "off"\n    GOTOOLCHAIN: local\n' "$GOPROXY_IN,off"
+  [ -z "${NPM_REGISTRY_IN:-}" ] || printf '    npm_config_registry: "%s"\n' "$NPM_REGISTRY_IN"
+  [ -z "${PIP_INDEX_IN:-}" ] || printf '    PIP_INDEX_URL: "%s"\n    PIP_TRUSTED_HOST: "%s"\n' "$PIP_INDEX_IN" "$(host "$PIP_INDEX_IN")"
+  [ -z "${GEM_SOURCE_IN:-}" ] || printf '    BUNDLE_MIRROR__ALL: "%s"\n' "$GEM_SOURCE_IN"
+  [ -n "${BASE_IMAGES:-}" ] || return 0
+  echo "runtimes:"
+  runtimes provided go provided provided.al2 provided.al2023 go go1.x exec
+  runtimes node node nodejs18.x nodejs20.x nodejs22.x nodejs24.x
+  runtimes python python python3.9 python3.10 python3.11 python3.12 python3.13 python3.14
+  runtimes ruby ruby ruby3.2 ruby3.3 ruby3.4
+}
+
+# runtimes BASE BUILD ID… names the images of runtimes.
+runtimes() {
+  local base=$1 build=$2 id
+  shift 2
+  for id in "$@"; do
+    echo "  $id: {base: \"$REGISTRY/base/$base:1\", build: \"$REGISTRY/build/$build:1\"}"
+  done
+}
+
+host() { echo "$1" | sed -E 's#^[a-z]+://([^/:]+).*#\1#'; }
+
+values >"$out/values.yaml"
+push=${REGISTRY_HOST:-$REGISTRY}
+mkdir -p bin
+go build -o bin/release ./tools/release
+bin/release -version "${VERSION:-e2e}" -out "$out/release" -arch amd64 -cli '' -values "$out/values.yaml" \
+  -registry "$REGISTRY/lambkin" -registry-push "$push" ${REGISTRY_PLAIN:+-plain-http "$push,$REGISTRY"}
+kubectl apply --server-side --force-conflicts -f "$out/release/lambkin.yaml"
+kubectl apply --server-side --force-conflicts -f "$out/release/lambkin-tekton.yaml"
+kubectl -n lambkin-system rollout status deployment --timeout=180s
