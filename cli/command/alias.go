@@ -138,7 +138,7 @@ func getAlias(ctx context.Context, e engine.Objects, function, alias string) (*v
 }
 
 // pointAlias makes an alias point to one version, creating it if need be.
-func pointAlias(ctx context.Context, e engine.Objects, function, alias, version string) (change, error) {
+func pointAlias(ctx context.Context, e engine.Objects, function, alias, version string) (change, *v1alpha1.Alias, error) {
 	a := aliasFor(function, alias, version)
 	old := new(v1alpha1.Alias)
 	if err := e.Get(ctx, a.Name, old); err == nil {
@@ -147,9 +147,9 @@ func pointAlias(ctx context.Context, e engine.Objects, function, alias, version 
 	}
 	did, err := write(ctx, e, a)
 	if err != nil {
-		return did, fmt.Errorf("point alias %q of %q to version %s: %w", alias, function, version, err)
+		return did, a, fmt.Errorf("point alias %q of %q to version %s: %w", alias, function, version, err)
 	}
-	return did, nil
+	return did, a, nil
 }
 
 // trafficOf says how calls are shared, such as "2=90% 3=10%".

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/cluster"
 	"github.com/lambkin-dev/lambkin/cli/source"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -29,19 +30,27 @@ type App struct {
 	Now func() time.Time
 	// Tools runs compilers and package managers; the machine's if nil.
 	Tools source.Tools
+	// Name is what the program was called by; lambkin if empty. As kn-lambkin or kubectl-lambkin it is a plugin.
+	Name string
+	// OnCluster connects to a cluster; with the user's kubeconfig if nil.
+	OnCluster func(cluster.Options) (*Connection, error)
 
-	flags globalFlags
+	flags       globalFlags
+	clusterVerb bool        // the command is about a cluster, whatever is kept
+	connected   *Connection // nil until the cluster is needed
 }
 
 // globalFlags are the flags of every command.
 type globalFlags struct {
-	endpoint  string
-	namespace string
-	output    string
-	dry       bool
-	debug     bool
-	// tm's flags about clusters and registries, refused with a reason.
-	kubeconfig     string
+	endpoint   string
+	kubeconfig string
+	context    string
+	namespace  string
+	output     string
+	dry        dryRun
+	debug      bool
+	// tm's flags about clusters and registries, refused with a reason where there are none.
+	oldConfig      string
 	registryHost   string
 	registrySecret string
 	registryTLS    bool
@@ -59,19 +68,6 @@ func (a *App) now() time.Time {
 		return time.Now()
 	}
 	return a.Now()
-}
-
-// client gives the engine behind the endpoint.
-func (a *App) client() (engine.Engine, error) {
-	endpoint, err := a.endpoint()
-	if err != nil {
-		return nil, err
-	}
-	e, err := remote.New(endpoint.value)
-	if err != nil {
-		return nil, fmt.Errorf("%w (from %s)", err, endpoint.from)
-	}
-	return e, nil
 }
 
 // function reads a function by its Lambda name.
@@ -106,7 +102,8 @@ func outputs() []string { return []string{"json", "yaml", "name", "wide"} }
 // check refuses global flags that have no meaning, before any command runs.
 func (a *App) check(cmd *cobra.Command, _ []string) error {
 	f := a.flags
-	if f.dry && !slices.Contains([]string{"deploy", "apply", "delete"}, cmd.Name()) {
+	a.clusterVerb = cmd.Annotations[clusterVerb] != ""
+	if f.dry != dryNone && !slices.Contains([]string{"deploy", "apply", "delete", "install"}, cmd.Name()) {
 		return usagef("--dry has no meaning for %q", cmd.CommandPath())
 	}
 	if f.output != "" && slices.Contains([]string{"logs", "dev", "serve"}, cmd.Name()) {
@@ -115,15 +112,42 @@ func (a *App) check(cmd *cobra.Command, _ []string) error {
 	if f.output != "" && !slices.Contains(outputs(), f.output) {
 		return usagef("--output %q: want one of %s", f.output, strings.Join(outputs(), ", "))
 	}
-	if f.namespace != "" && f.namespace != remote.Namespace {
+	if err := a.checkRegistryFlags(cmd); err != nil {
+		return err
+	}
+	if f.namespace == "" || f.namespace == remote.Namespace || cmd.CommandPath() == cmd.Root().CommandPath()+" config use" {
+		return nil
+	}
+	p, err := a.place()
+	if err == nil && !p.cluster {
 		return usagef("--namespace %q: this server has only the namespace %q", f.namespace, remote.Namespace)
 	}
-	if f.kubeconfig != "" || f.registryHost != "" || f.registrySecret != "" || f.registryTLS {
+	return err
+}
+
+// clusterVerb is the annotation of commands that are about a cluster, whatever is kept.
+const clusterVerb = "cluster"
+
+// checkRegistryFlags lets tm's flags about clusters and registries pass where they mean something.
+func (a *App) checkRegistryFlags(cmd *cobra.Command) error {
+	f := a.flags
+	registry := f.registryHost != "" || f.registrySecret != "" || f.registryTLS
+	if f.oldConfig == "" && !registry {
+		return nil
+	}
+	p, err := a.place()
+	if err != nil {
+		return err
+	}
+	if !p.cluster {
 		return fmt.Errorf("--config and --registry-…: %w", errClusterOnly)
+	}
+	if registry && !slices.Contains([]string{"deploy", "install"}, cmd.Name()) {
+		return usagef("--registry-… has no meaning for %q: a registry is chosen when Lambkin is installed, and its credentials when a function is deployed", cmd.CommandPath())
 	}
 	return nil
 }
 
-// errClusterOnly says that a command of tm makes sense on a cluster only.
+// errClusterOnly says that a command makes sense on a cluster only.
 var errClusterOnly = errors.New("this is about a cluster and its registry, and nothing of that exists here: " +
-	"functions run from their code, without images; on a cluster use kubectl")
+	"functions run from their code, without images; \"lambkin config use cluster\" goes to a cluster")

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type applyOptions struct {
 	build    bool
 	wait     bool
 	patience time.Duration
+
+	localBuild bool
 }
 
 func newApplyCommand(app *App) *cobra.Command {
@@ -40,8 +43,9 @@ func newApplyCommand(app *App) *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "file, folder or -")
 	f.BoolVar(&o.build, "build", false, "install dependencies with npm, pip or bundle")
+	f.BoolVar(&o.localBuild, "local-build", false, "compile and install on this machine, for a cluster too")
 	f.BoolVar(&o.wait, "wait", true, "wait until functions are ready")
-	f.DurationVar(&o.patience, "timeout", time.Minute, "how long to wait for each function")
+	f.DurationVar(&o.patience, "timeout", 0, "how long to wait for each function (1m; 30m on a cluster)")
 	_ = c.MarkFlagRequired("filename") // it fails only for flags that are not declared
 	return c
 }
@@ -53,11 +57,12 @@ type step struct {
 }
 
 func (o *applyOptions) run(ctx context.Context) error {
+	o.patience = cmp.Or(o.patience, o.app.patience())
 	steps, err := o.read(ctx)
 	if err != nil {
 		return err
 	}
-	if o.app.flags.dry {
+	if o.app.dry() {
 		return o.printDry(steps)
 	}
 	e, err := o.app.client()
@@ -103,25 +108,29 @@ func (o *applyOptions) read(ctx context.Context) ([]step, error) {
 // complete packs a function's code if it lies beside the manifest, and checks the object as the server will.
 func (o *applyOptions) complete(ctx context.Context, s *step) error {
 	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok && s.doc.Source != "" {
-		fn.Default()
-		pkg, err := source.Pack(ctx, s.doc.Source, packOptions(withArchitecture(fn), settingsFlags{}, o.build, o.app.Tools))
+		pkg, err := o.pack(ctx, s.doc, fn)
 		if err != nil {
 			return err
 		}
 		s.pkg = pkg
-		fn.Spec.Runtime, fn.Spec.Handler = pkg.Runtime, pkg.Handler
-		fn.Spec.Code.Zip = &v1alpha1.Blob{SHA256: pkg.SHA256, Size: int64(len(pkg.Zip))}
 	}
 	s.doc.Object.SetResourceVersion("") // a manifest says what shall be, whatever was there when "get" printed it
 	s.doc.Object.Default()              // also gives it the name under which it is written
 	return validate(s.doc.Object)
 }
 
-func withArchitecture(fn *v1alpha1.Function) *v1alpha1.Function {
-	if len(fn.Spec.Architectures) == 0 {
-		fn.Spec.Architectures = []v1alpha1.Architecture{hostArchitecture()}
+// pack makes the archive of code that lies beside a manifest.
+func (o *applyOptions) pack(ctx context.Context, doc manifest.Document, fn *v1alpha1.Function) (*source.Package, error) {
+	if fn.Spec.Code != (v1alpha1.Code{}) {
+		return nil, nil //nolint:nilnil // the object says where its code is
 	}
-	return fn
+	name := fn.DeepCopy()
+	name.Default()
+	if native := o.app.native(ctx); len(fn.Spec.Architectures) == 0 && native != "" {
+		fn.Spec.Architectures = []v1alpha1.Architecture{native}
+	}
+	d := &deployOptions{app: o.app, build: o.build, localBuild: o.localBuild}
+	return d.pack(ctx, target{name: lambdaName(name), path: doc.Source, described: fn}, fn)
 }
 
 func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error {
@@ -129,7 +138,7 @@ func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error
 		o.app.IO.Notef("%s: %s", s.doc.Object.GetName(), o.app.IO.Paint(terminal.Warn, note))
 	}
 	if s.pkg != nil {
-		if _, err := uploadZip(ctx, e, s.pkg); err != nil {
+		if err := uploadZip(ctx, e, s.pkg); err != nil {
 			return err
 		}
 	}
@@ -138,7 +147,7 @@ func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error
 		return err
 	}
 	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok && o.wait {
-		if err := waitReady(ctx, e, fn, o.patience); err != nil {
+		if err := o.app.await(ctx, e, subjectOf(fn), o.patience); err != nil {
 			return err
 		}
 	}

@@ -19,13 +19,14 @@ import (
 type settingsFlags struct {
 	runtime, handler, description string
 	memory, timeout, tmp          int32
-	env, envSecret                []string
+	env, envSecret, envConfigMap  []string
 	layers                        []string
 	environments, perEnvironment  int32
 	reserved                      int32
 	architecture, format          string
 	stream                        bool
 	labels, annotations           []string
+	pods                          podFlags
 	given                         func(flag string) bool
 }
 
@@ -38,21 +39,29 @@ func (s *settingsFlags) declare(f *pflag.FlagSet) {
 	f.Int32Var(&s.tmp, "tmp", 0, "size of /tmp in MB (512)")
 	f.StringArrayVarP(&s.env, "env", "e", nil, "environment variable NAME=VALUE; NAME- removes it")
 	f.StringArrayVar(&s.envSecret, "env-secret", nil, "variable NAME=SECRET/KEY out of a Secret")
+	f.StringArrayVar(&s.envConfigMap, "env-configmap", nil, "variable NAME=CONFIGMAP/KEY out of a ConfigMap")
 	f.StringArrayVar(&s.layers, "layer", nil, "ARN of a layer version, or NAME:VERSION; lowest first")
 	f.Int32Var(&s.environments, "concurrency", 0, "execution environments per pod (1)")
 	f.Int32Var(&s.perEnvironment, "per-environment", 0, "invocations that one process takes at once (1)")
 	f.Int32Var(&s.reserved, "reserved-concurrency", 0, "most invocations at once over all environments")
-	f.StringVar(&s.architecture, "arch", "", "x86_64 or arm64; this machine's by default")
+	f.StringVar(&s.architecture, "arch", "", "x86_64 or arm64; this machine's, or that of the cluster's nodes, by default")
 	f.StringVar(&s.format, "http-format", "", "form of plain HTTP requests: 2.0, 1.0, alb, alb-multi-value or raw")
 	f.BoolVar(&s.stream, "http-stream", false, "stream answers to plain HTTP requests")
 	f.StringArrayVarP(&s.labels, "label", "l", nil, "label KEY=VALUE of the object")
 	f.StringArrayVarP(&s.annotations, "annotation", "a", nil, "annotation KEY=VALUE of the object")
+	s.pods.declare(f)
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "env-from-secret" {
+			name = "env-secret"
+		}
+		return pflag.NormalizedName(name)
+	})
 	s.given = f.Changed
 }
 
 // compose makes the object to write. A manifest is the whole truth; without one, what the function has already stays,
-// but for the flags that were given.
-func compose(name string, described, existing *v1alpha1.Function, s settingsFlags) (*v1alpha1.Function, error) {
+// but for the flags that were given. Where nobody names an architecture it is the native one, if that is not empty.
+func compose(name string, described, existing *v1alpha1.Function, native v1alpha1.Architecture, s settingsFlags) (*v1alpha1.Function, error) {
 	fn := new(v1alpha1.Function)
 	switch {
 	case described != nil:
@@ -63,8 +72,8 @@ func compose(name string, described, existing *v1alpha1.Function, s settingsFlag
 	}
 	fn.Status = v1alpha1.FunctionStatus{}
 	fn.Name, fn.Spec.FunctionName = v1alpha1.ObjectName(name), name
-	if len(fn.Spec.Architectures) == 0 {
-		fn.Spec.Architectures = []v1alpha1.Architecture{hostArchitecture()}
+	if len(fn.Spec.Architectures) == 0 && native != "" {
+		fn.Spec.Architectures = []v1alpha1.Architecture{native}
 	}
 	if existing != nil {
 		fn.ResourceVersion = existing.ResourceVersion
@@ -96,6 +105,9 @@ func (s settingsFlags) apply(fn *v1alpha1.Function) error {
 	}
 	s.applyConcurrency(spec)
 	s.applyHTTP(spec)
+	if err := s.applyPods(spec); err != nil {
+		return err
+	}
 	var err error
 	if fn.Labels, err = withPairs(fn.Labels, s.labels, "--label"); err != nil {
 		return err
@@ -141,7 +153,7 @@ func (s settingsFlags) applyHTTP(spec *v1alpha1.FunctionSpec) {
 }
 
 func (s settingsFlags) applyEnvironment(spec *v1alpha1.FunctionSpec) error {
-	if len(s.env) == 0 && len(s.envSecret) == 0 {
+	if len(s.env) == 0 && len(s.envSecret) == 0 && len(s.envConfigMap) == 0 {
 		return nil
 	}
 	if spec.Environment == nil {
@@ -153,13 +165,29 @@ func (s settingsFlags) applyEnvironment(spec *v1alpha1.FunctionSpec) error {
 	}
 	spec.Environment.Variables = vars
 	for _, ref := range s.envSecret {
-		v, err := secretVariable(ref)
-		if err != nil {
+		if err := s.addVariable(spec.Environment, "--env-secret", ref, func(v *v1alpha1.VariableFrom, key *v1alpha1.KeyRef) { v.SecretKeyRef = key }); err != nil {
 			return err
 		}
-		from := slices.DeleteFunc(spec.Environment.VariablesFrom, func(old v1alpha1.VariableFrom) bool { return old.Name == v.Name })
-		spec.Environment.VariablesFrom = append(from, v)
 	}
+	for _, ref := range s.envConfigMap {
+		if err := s.addVariable(spec.Environment, "--env-configmap", ref, func(v *v1alpha1.VariableFrom, key *v1alpha1.KeyRef) { v.ConfigMapKeyRef = key }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addVariable adds a variable whose value is elsewhere, in place of an older one of that name.
+func (s settingsFlags) addVariable(env *v1alpha1.Environment, flag, ref string, take func(*v1alpha1.VariableFrom, *v1alpha1.KeyRef)) error {
+	name, where, ok := strings.Cut(ref, "=")
+	object, key, both := strings.Cut(where, "/")
+	if !ok || !both || name == "" || object == "" || key == "" {
+		return usagef("%s %q: want NAME=OBJECT/KEY", flag, ref)
+	}
+	v := v1alpha1.VariableFrom{Name: name}
+	take(&v, &v1alpha1.KeyRef{Name: object, Key: key})
+	from := slices.DeleteFunc(env.VariablesFrom, func(old v1alpha1.VariableFrom) bool { return old.Name == name })
+	env.VariablesFrom = append(from, v)
 	return nil
 }
 
@@ -187,26 +215,25 @@ func withPairs(have map[string]string, pairs []string, flag string) (map[string]
 	return out, nil
 }
 
-func secretVariable(ref string) (v1alpha1.VariableFrom, error) {
-	name, where, ok := strings.Cut(ref, "=")
-	secret, key, both := strings.Cut(where, "/")
-	if !ok || !both || name == "" || secret == "" || key == "" {
-		return v1alpha1.VariableFrom{}, usagef("--env-secret %q: want NAME=SECRET/KEY", ref)
-	}
-	return v1alpha1.VariableFrom{Name: name, SecretKeyRef: &v1alpha1.KeyRef{Name: secret, Key: key}}, nil
-}
-
 // packOptions say what is known about the code before it is looked at.
 func packOptions(fn *v1alpha1.Function, s settingsFlags, install bool, tools source.Tools) source.Options {
 	return source.Options{
 		Runtime: cmp.Or(s.runtime, fn.Spec.Runtime), Handler: cmp.Or(s.handler, fn.Spec.Handler),
-		Architecture: fn.Spec.Architectures[0], Install: install, Tools: tools,
+		Architecture: architectureOf(fn), Install: install, Tools: tools,
 	}
+}
+
+// architectureOf is what a function's code is for: what it says, or Lambda's default.
+func architectureOf(fn *v1alpha1.Function) v1alpha1.Architecture {
+	if len(fn.Spec.Architectures) == 0 {
+		return v1alpha1.ArchitectureX86
+	}
+	return fn.Spec.Architectures[0]
 }
 
 // forgetCode takes from a function without a manifest what its code will say anew.
 func forgetCode(fn *v1alpha1.Function) {
-	fn.Spec.Runtime, fn.Spec.Handler = "", ""
+	fn.Spec.PackageType, fn.Spec.Runtime, fn.Spec.Handler = "", "", ""
 	fn.Spec.Code = v1alpha1.Code{}
 	delete(fn.Annotations, manifest.SourceAnnotation)
 }

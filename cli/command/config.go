@@ -18,7 +18,17 @@ const defaultEndpoint = "http://127.0.0.1:9000"
 
 // settings is the configuration file.
 type settings struct {
-	Endpoint string `json:"endpoint,omitempty"`
+	// Engine is local or cluster; empty where nothing was chosen.
+	Engine   string          `json:"engine,omitempty"`
+	Endpoint string          `json:"endpoint,omitempty"`
+	Cluster  clusterSettings `json:"cluster,omitzero"`
+}
+
+// clusterSettings say which cluster. What is empty is what kubectl would take.
+type clusterSettings struct {
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	Context    string `json:"context,omitempty"`
+	Namespace  string `json:"namespace,omitempty"`
 }
 
 // setting is a value and where it came from.
@@ -63,6 +73,9 @@ func (a *App) settings() (settings, error) {
 	if err := yaml.UnmarshalStrict(text, &s); err != nil {
 		return s, fmt.Errorf("settings in %s: %w", a.settingsPath(), err)
 	}
+	if s.Engine != "" && s.Engine != engineLocal && s.Engine != engineCluster {
+		return s, fmt.Errorf("settings in %s: engine is %q, want %s or %s", a.settingsPath(), s.Engine, engineLocal, engineCluster)
+	}
 	return s, nil
 }
 
@@ -91,7 +104,8 @@ func newConfigCommand(app *App) *cobra.Command {
 		Args:    between(0, 1),
 		RunE:    func(_ *cobra.Command, args []string) error { return runEndpoint(app, args) },
 	}
-	return only(&cobra.Command{Use: "config", Short: "Show and keep settings"}, endpoint)
+	return only(&cobra.Command{Use: "config", Short: "Show and keep settings"},
+		newConfigUseCommand(app), newConfigViewCommand(app), newConfigCurrentCommand(app), endpoint)
 }
 
 func runEndpoint(app *App, args []string) error {

@@ -30,16 +30,19 @@ func newDeleteCommand(app *App) *cobra.Command {
 		Use:     "delete NAME…",
 		Aliases: []string{"rm"},
 		Short:   "Delete functions with their versions, aliases and URLs",
-		Long: "NAME:3 deletes one version, NAME:live one alias. -f deletes what a manifest or serverless.yaml describes.\n" +
-			"tm's \"delete service NAME\" works too.",
-		Example: "  lambkin delete hello\n  lambkin delete orders:3 orders:old\n  lambkin delete -f serverless.yaml",
+		Long: "NAME:3 deletes one version, NAME:live one alias, \"build NAME\" a build, which is ended if it runs. -f deletes what a\n" +
+			"manifest or serverless.yaml describes. tm's \"delete service NAME\" works too.",
+		Example: "  lambkin delete hello\n  lambkin delete orders:3 orders:old\n  lambkin delete build hello-abc12\n  lambkin delete -f serverless.yaml",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return without(app.functionNames(cmd.Context()), args), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.names = args
+			if len(args) >= 2 && isBuildWord(args[0]) {
+				return app.deleteBuilds(cmd.Context(), args[1:])
+			}
 			if len(args) == 2 && (slices.Contains(functionKind().names, args[0]) || slices.Contains(clusterKinds(), args[0])) {
-				name, err := functionArgument(args)
+				name, err := app.functionArgument(args)
 				if err != nil {
 					return err
 				}
@@ -132,7 +135,7 @@ func (o *deleteOptions) fromFile() ([]v1alpha1.Object, error) {
 
 func (o *deleteOptions) remove(ctx context.Context, e engine.Objects, obj v1alpha1.Object) error {
 	obj.SetResourceVersion("")
-	if o.app.flags.dry {
+	if o.app.dry() {
 		o.app.IO.Printf("%s would be deleted\n", path(obj))
 		return nil
 	}

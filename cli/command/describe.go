@@ -27,14 +27,18 @@ type describeOptions struct {
 func newDescribeCommand(app *App) *cobra.Command {
 	o := &describeOptions{app: app}
 	return &cobra.Command{
-		Use:               "describe NAME",
-		Short:             "Show everything about a function",
-		Long:              "Shows a function's configuration, state, versions, aliases and URL. tm's \"describe service NAME\" works too.",
-		Example:           "  lambkin describe hello",
+		Use:   "describe [build] NAME",
+		Short: "Show everything about a function, or a build",
+		Long: "Shows a function's configuration, state, versions, aliases and URL; or the steps of a build. tm's \"describe service NAME\"\n" +
+			"works too.",
+		Example:           "  lambkin describe hello\n  lambkin describe build hello-abc12",
 		Args:              between(1, 2),
 		ValidArgsFunction: app.completeFunctions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := functionArgument(args)
+			if len(args) == 2 && isBuildWord(args[0]) {
+				return app.describeBuild(cmd.Context(), args[1])
+			}
+			name, err := app.functionArgument(args)
 			if err != nil {
 				return err
 			}
@@ -45,12 +49,12 @@ func newDescribeCommand(app *App) *cobra.Command {
 }
 
 // functionArgument reads [KIND] NAME, where the kind can only be a function.
-func functionArgument(args []string) (string, error) {
+func (a *App) functionArgument(args []string) (string, error) {
 	if len(args) == 1 {
 		return args[0], nil
 	}
 	if slices.Contains(clusterKinds(), args[0]) {
-		return "", fmt.Errorf("%s: %w", args[0], errClusterOnly)
+		return "", fmt.Errorf("%s: %w", args[0], a.noSuchKind())
 	}
 	if !slices.Contains(functionKind().names, args[0]) {
 		return "", usagef("%q is no kind for this command: want a function", args[0])
@@ -70,8 +74,8 @@ func (o *describeOptions) run(ctx context.Context) error {
 	if o.app.forMachines() {
 		return o.app.printOne(fn, nil)
 	}
-	o.print(factsOf(fn))
-	o.print([]fact{{"URL", o.app.functionURL(fn)}})
+	o.app.printFacts(factsOf(fn))
+	o.app.printFacts(append(clusterFacts(fn), fact{"URL", o.app.functionURL(fn)}))
 	o.conditions(fn.Status.Conditions)
 	if err := o.releases(ctx, e, lambdaName(fn)); err != nil {
 		return err
@@ -82,10 +86,11 @@ func (o *describeOptions) run(ctx context.Context) error {
 // fact is one line of a description.
 type fact struct{ name, value string }
 
-func (o *describeOptions) print(facts []fact) {
+// printFacts prints what is known, one fact per line.
+func (a *App) printFacts(facts []fact) {
 	for _, f := range facts {
 		if f.value != "" {
-			o.app.IO.Printf("%s %s\n", o.app.IO.Paint(terminal.Bold, fmt.Sprintf("%-16s", f.name+":")), f.value)
+			a.IO.Printf("%s %s\n", a.IO.Paint(terminal.Bold, fmt.Sprintf("%-16s", f.name+":")), f.value)
 		}
 	}
 }
@@ -119,8 +124,45 @@ func factsOf(fn *v1alpha1.Function) []fact {
 	return facts
 }
 
+// clusterFacts are those that only a cluster has.
+func clusterFacts(fn *v1alpha1.Function) []fact {
+	st := fn.Status
+	facts := []fact{{"Image", st.Image}, {"Revision", st.Revision}, {"Protocol", string(st.Protocol)}}
+	if s := fn.Spec.Scaling; s != nil {
+		facts = append(facts, fact{"Scaling", scalingOf(s)})
+	}
+	if p := fn.Spec.Pod; p != nil {
+		facts = append(facts, fact{"Service account", p.ServiceAccountName}, fact{"Runtime class", p.RuntimeClassName})
+	}
+	if b := st.LastBuild; b != nil {
+		facts = append(facts, fact{"Last build", fmt.Sprintf("%s, %s: lambkin describe build %[1]s", b.Name, outcomeWord(b.Succeeded))})
+	}
+	return facts
+}
+
+func scalingOf(s *v1alpha1.Scaling) string {
+	var parts []string
+	number := func(name string, n *int32) {
+		if n != nil {
+			parts = append(parts, fmt.Sprintf("%s %d", name, *n))
+		}
+	}
+	number("at least", s.MinScale)
+	number("at most", s.MaxScale)
+	number("target", s.Target)
+	if s.Metric != "" {
+		parts = append(parts, "by "+s.Metric)
+	}
+	if s.Window != nil {
+		parts = append(parts, "over "+s.Window.Duration.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
 func codeOf(fn *v1alpha1.Function) string {
 	switch c := fn.Spec.Code; {
+	case c.Source != nil:
+		return sourceOf(c.Source)
 	case c.Zip != nil:
 		return fmt.Sprintf("zip, %s, sha256 %s", terminal.Bytes(c.Zip.Size), c.Zip.SHA256[:min(12, len(c.Zip.SHA256))])
 	case c.URL != nil:
@@ -130,6 +172,28 @@ func codeOf(fn *v1alpha1.Function) string {
 	default:
 		return ""
 	}
+}
+
+// sourceOf says where the source is that a function is built from.
+func sourceOf(s *v1alpha1.Source) string {
+	where := ""
+	switch {
+	case s.Git != nil:
+		where = s.Git.URL
+		if s.Git.Revision != "" {
+			where += " at " + s.Git.Revision
+		}
+	case s.Archive != nil:
+		where = s.Archive.Location
+	case s.Upload != nil:
+		where = fmt.Sprintf("uploaded, %s, sha256 %s", terminal.Bytes(s.Upload.Size), s.Upload.SHA256[:min(12, len(s.Upload.SHA256))])
+	case s.Artifact != nil:
+		where = s.Artifact.URI
+	}
+	if s.Path != "" {
+		where += ", folder " + s.Path
+	}
+	return "source: " + where
 }
 
 func join[T ~string](list []T) string {
@@ -156,7 +220,7 @@ func (o *describeOptions) conditions(all []metav1.Condition) {
 		if c.Message != "" {
 			text += ": " + c.Message
 		}
-		o.print([]fact{{c.Type, text}})
+		o.app.printFacts([]fact{{c.Type, text}})
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
+	"github.com/lambkin-dev/lambkin/cli/cluster"
 	"github.com/lambkin-dev/lambkin/cli/source"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -49,13 +51,18 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &function):
 		return exitFunction
-	case errors.Is(err, remote.ErrUnreachable):
-		return exitUnreachable
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case unreachable(err):
+		return exitUnreachable
 	default:
 		return exitError
 	}
+}
+
+// unreachable reports whether no server, or no cluster, has answered.
+func unreachable(err error) bool {
+	return errors.Is(err, remote.ErrUnreachable) || cluster.Unreachable(err)
 }
 
 // tell prints an error: one line that says what failed, then, where there is more, every fault or the tool's own words.
@@ -63,7 +70,7 @@ func (a *App) tell(err error, path string) {
 	if err == nil || errors.Is(err, errTold) || errors.Is(err, context.Canceled) {
 		return
 	}
-	a.IO.Notef("%s %s", a.IO.Paint(terminal.Bad, "lambkin:"), a.sentence(err))
+	a.IO.Notef("%s %s", a.IO.Paint(terminal.Bad, "lambkin:"), a.renamed(a.sentence(err)))
 	if faults := remote.FaultsOf(err); len(faults) > 1 {
 		for _, f := range faults {
 			a.IO.Notef("  - %s", f)
@@ -79,8 +86,8 @@ func (a *App) tell(err error, path string) {
 
 // sentence is what failed, without what the lines below it tell anyway.
 func (a *App) sentence(err error) string {
-	if errors.Is(err, remote.ErrUnreachable) {
-		return a.unreachable()
+	if unreachable(err) && !a.flags.debug {
+		return a.unreachable(err)
 	}
 	if own := new(missingError); errors.As(err, &own) && !a.flags.debug {
 		return err.Error()
@@ -122,12 +129,27 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// unreachable tells how to get a server.
-func (a *App) unreachable() string {
+// unreachable tells how to get a server, or what keeps the cluster from answering.
+func (a *App) unreachable(err error) string {
+	if a.onCluster() {
+		return a.clusterSilent(err)
+	}
 	endpoint, err := a.endpoint()
 	if err != nil {
 		return err.Error()
 	}
 	return fmt.Sprintf("no server answers at %s (from %s): start one with \"lambkin serve\", or name another with --endpoint, "+
 		"LAMBKIN_ENDPOINT or \"lambkin config endpoint URL\"", endpoint.value, endpoint.from)
+}
+
+func (a *App) clusterSilent(err error) string {
+	where := "the cluster"
+	if w, err := a.whereabouts(); err == nil {
+		where = cluster.Place{Context: w.Context, Server: w.Server, From: w.Kubeconfig}.String()
+	}
+	cause := err
+	if request := new(url.Error); errors.As(err, &request) {
+		cause = request.Err
+	}
+	return fmt.Sprintf("no cluster answers at %s: %v: choose another with --context or \"lambkin config use\"", where, cause)
 }

@@ -25,10 +25,10 @@ func newGetCommand(app *App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "get [KIND|all] [NAME]",
 		Aliases: []string{"list", "ls"},
-		Short:   "List functions, versions, aliases, layers or URLs",
-		Long: "KIND is functions (default), versions, aliases, layers or urls, or all of them; tm's words service, revision,\n" +
-			"configuration and route work too. NAME selects one function, or what belongs to one.",
-		Example:           "  lambkin get\n  lambkin get hello -o yaml\n  lambkin get versions hello\n  lambkin get all",
+		Short:   "List functions, versions, aliases, layers, URLs or builds",
+		Long: "KIND is functions (default), versions, aliases, layers or urls, or all of them; on a cluster also builds. tm's words\n" +
+			"service, revision, configuration, route and taskrun work too. NAME selects one function, or what belongs to one.",
+		Example:           "  lambkin get\n  lambkin get hello -o yaml\n  lambkin get versions hello\n  lambkin get builds hello\n  lambkin get all",
 		Args:              between(0, 2),
 		ValidArgsFunction: app.completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,10 +47,10 @@ func (o *getOptions) parse(args []string) error {
 		return nil
 	}
 	if slices.Contains(clusterKinds(), args[0]) {
-		return fmt.Errorf("%s: %w", args[0], errClusterOnly)
+		return fmt.Errorf("%s: %w", args[0], o.app.noSuchKind())
 	}
 	_, known := kindNamed(args[0])
-	known = known || args[0] == everything
+	known = known || args[0] == everything || isBuildWord(args[0])
 	switch {
 	case known && len(args) == 2:
 		o.kind, o.name = args[0], args[1]
@@ -59,12 +59,15 @@ func (o *getOptions) parse(args []string) error {
 	case len(args) == 1:
 		o.name = args[0]
 	default:
-		return usagef("%q is no kind: want functions, versions, aliases, layers, urls or all", args[0])
+		return usagef("%q is no kind: want functions, versions, aliases, layers, urls or all; on a cluster also builds", args[0])
 	}
 	return nil
 }
 
 func (o *getOptions) run(ctx context.Context) error {
+	if isBuildWord(o.kind) {
+		return o.app.getBuilds(ctx, o.name)
+	}
 	e, err := o.app.client()
 	if err != nil {
 		return err

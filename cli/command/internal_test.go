@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/rollout"
 	"github.com/lambkin-dev/lambkin/cli/source"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -197,7 +198,7 @@ func TestCompose(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			before := tc.existing.DeepCopy()
-			fn, err := compose("app", tc.described, tc.existing, flagged(t, tc.args...))
+			fn, err := compose("app", tc.described, tc.existing, hostArchitecture(), flagged(t, tc.args...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +217,7 @@ func TestComposeRefuses(t *testing.T) {
 		{"-e", "X"}, {"-e", "=1"}, {"-e", "-"}, {"-e", ""}, {"-l", "x"}, {"-a", "x"},
 		{"--env-secret", "X"}, {"--env-secret", "X=y"}, {"--env-secret", "=s/k"}, {"--env-secret", "X=/k"}, {"--env-secret", "X=s/"},
 	} {
-		_, err := compose("app", nil, nil, flagged(t, args...))
+		_, err := compose("app", nil, nil, hostArchitecture(), flagged(t, args...))
 		if usage := new(usageError); !errors.As(err, &usage) {
 			t.Errorf("%q: %v, want a usage error", args, err)
 		}
@@ -289,7 +290,7 @@ func TestTraffic(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			version, share, err := parseShare(tc.to)
 			if err == nil {
-				err = shift(&tc.before, version, share)
+				err = rollout.Shift(&tc.before, version, share)
 			}
 			if (err != nil) != (tc.want == "") {
 				t.Fatalf("%s: %v", tc.reason, err)
@@ -320,7 +321,7 @@ func FuzzParseShare(f *testing.F) {
 			t.Errorf("%q gave version %q and %v", s, version, share)
 		}
 		spec := v1alpha1.AliasSpec{FunctionVersion: "1"}
-		if shift(&spec, version, share) == nil && trafficOf(spec) == "" {
+		if rollout.Shift(&spec, version, share) == nil && trafficOf(spec) == "" {
 			t.Errorf("%q leaves no traffic", s)
 		}
 	})
@@ -355,16 +356,19 @@ func TestFailuresIn(t *testing.T) {
 	}
 }
 
+// nowhere is a command line without an environment and settings.
+func nowhere() *App { return &App{Getenv: func(string) string { return "" }} }
+
 func TestFunctionArgument(t *testing.T) {
 	for line, want := range map[string]string{"hello": "hello", "function hello": "hello", "svc hello": "hello", "ksvc hello": "hello"} {
-		if got, err := functionArgument(strings.Fields(line)); err != nil || got != want {
+		if got, err := nowhere().functionArgument(strings.Fields(line)); err != nil || got != want {
 			t.Errorf("%q: %q, %v", line, got, err)
 		}
 	}
-	if _, err := functionArgument([]string{"task", "x"}); !errors.Is(err, errClusterOnly) {
+	if _, err := nowhere().functionArgument([]string{"task", "x"}); !errors.Is(err, errClusterOnly) {
 		t.Errorf("a cluster's kind: %v", err)
 	}
-	if _, err := functionArgument([]string{"layer", "x"}); exitCode(err) != exitUsage {
+	if _, err := nowhere().functionArgument([]string{"layer", "x"}); exitCode(err) != exitUsage {
 		t.Errorf("another kind: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -42,16 +43,28 @@ func kindNamed(name string) (kind, bool) {
 	return kind{}, false
 }
 
-// clusterKinds are kinds of tm that exist on clusters only.
+// clusterKinds are kinds of tm that are none of ours.
 func clusterKinds() []string {
-	return []string{"channel", "channels", "task", "tasks", "taskrun", "taskruns", "pipelineresource", "pipelineresources"}
+	return []string{"channel", "channels", "task", "tasks", "pipelineresource", "pipelineresources"}
+}
+
+// errForeignKind says that a kind is somebody else's.
+var errForeignKind = errors.New("this is no kind of Lambkin's: channels are Knative's and tasks are Tekton's (kubectl shows both), " +
+	"pipelineresources are gone from Tekton, and functions have builds of their own (\"lambkin get builds\")")
+
+// noSuchKind says why one of clusterKinds is not there.
+func (a *App) noSuchKind() error {
+	if a.onCluster() {
+		return errForeignKind
+	}
+	return errClusterOnly
 }
 
 func functionKind() kind {
 	return kind{
 		names: []string{"functions", "function", "fn", "service", "services", "svc", "ksvc"},
 		head:  []string{"NAME", "RUNTIME", "READY", "REASON", "VERSION", "AGE", "URL"},
-		wide:  []string{"HANDLER", "MEMORY", "TIMEOUT", "CODE"},
+		wide:  []string{"HANDLER", "MEMORY", "TIMEOUT", "CODE", "REVISION"},
 		list: func(ctx context.Context, e engine.Objects, labels map[string]string) ([]v1alpha1.Object, error) {
 			l := new(v1alpha1.FunctionList)
 			err := e.List(ctx, l, labels)
@@ -75,7 +88,7 @@ func functionRow(obj v1alpha1.Object, now time.Time) []string {
 
 func functionMore(obj v1alpha1.Object) []string {
 	fn, _ := obj.(*v1alpha1.Function)
-	return []string{fn.Spec.Handler, fmt.Sprintf("%d MB", fn.Spec.MemorySize), fmt.Sprintf("%d s", fn.Spec.Timeout), terminal.Bytes(fn.Status.CodeSize)}
+	return []string{fn.Spec.Handler, fmt.Sprintf("%d MB", fn.Spec.MemorySize), fmt.Sprintf("%d s", fn.Spec.Timeout), terminal.Bytes(fn.Status.CodeSize), fn.Status.Revision}
 }
 
 func versionKind() kind {

@@ -83,10 +83,10 @@ func (o *layerOptions) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	blob, err := uploadZip(ctx, e, pkg)
-	if err != nil {
+	if err := uploadZip(ctx, e, pkg); err != nil {
 		return fmt.Errorf("layer %q: %w", o.name, err)
 	}
+	blob := blobOf(pkg)
 	l, err := engine.PublishLayerVersion(ctx, e, v1alpha1.LayerVersionSpec{
 		LayerName: o.name, Description: o.description, CompatibleRuntimes: o.runtimes, Content: *blob,
 	})

@@ -24,14 +24,22 @@ type logsOptions struct {
 func newLogsCommand(app *App) *cobra.Command {
 	o := &logsOptions{app: app}
 	c := &cobra.Command{
-		Use:               "logs NAME",
-		Short:             "Print a function's log",
-		Long:              "Prints the log of all versions and environments of a function together, oldest line first.",
-		Example:           "  lambkin logs hello -f --since 10m\n  lambkin logs hello --tail 20",
-		Args:              exactly(1),
+		Use:   "logs [build] NAME",
+		Short: "Print a function's log, or that of a build",
+		Long: "Prints the log of all versions, pods and environments of a function together, oldest line first. \"logs build NAME\"\n" +
+			"prints what the steps of a build have printed, and what they still print; NAME is a build, or a function whose last one is meant.",
+		Example:           "  lambkin logs hello -f --since 10m\n  lambkin logs hello --tail 20\n  lambkin logs build hello",
+		Args:              between(1, 2),
 		ValidArgsFunction: app.completeFunctions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name = args[0]
+			if len(args) == 2 && isBuildWord(args[0]) {
+				return app.logsOfBuild(cmd.Context(), args[1])
+			}
+			name, err := app.functionArgument(args)
+			if err != nil {
+				return err
+			}
+			o.name = name
 			return o.run(cmd.Context())
 		},
 	}

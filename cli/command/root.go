@@ -23,14 +23,16 @@ const rootHelp = `Lambkin runs AWS Lambda functions on this machine, and on any 
 
 The AWS CLI and SDKs work against the same server: aws --endpoint-url http://127.0.0.1:9000 lambda …
 
-Exit codes: 0 success; 1 failure; 2 the command line is wrong; 3 the function ran and failed; 4 no server answers;
-130 interrupted.`
+On a cluster, after "lambkin install" and "lambkin config use cluster", the same commands work there.
+
+Exit codes: 0 success; 1 failure; 2 the command line is wrong; 3 the function ran and failed; 4 no server or cluster
+answers; 130 interrupted.`
 
 // Main runs the program for a process: it handles signals and gives the exit code.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return Run(ctx, &App{IO: terminal.System()}, os.Args[1:])
+	return Run(ctx, &App{IO: terminal.System(), Name: os.Args[0]}, os.Args[1:])
 }
 
 // Run runs one command line and gives its exit code. Errors have been printed.
@@ -57,7 +59,7 @@ const typingErrors = 2
 // New makes the command tree.
 func New(app *App) *cobra.Command {
 	root := &cobra.Command{
-		Use:               "lambkin",
+		Use:               program,
 		Short:             "Run AWS Lambda functions anywhere",
 		Long:              rootHelp,
 		SilenceErrors:     true,
@@ -76,6 +78,7 @@ func New(app *App) *cobra.Command {
 		&cobra.Group{ID: "functions", Title: "Functions:"},
 		&cobra.Group{ID: "releases", Title: "Versions, aliases and layers:"},
 		&cobra.Group{ID: "server", Title: "Server and tools:"},
+		&cobra.Group{ID: "cluster", Title: "Clusters:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -85,9 +88,11 @@ func New(app *App) *cobra.Command {
 	}
 	add("functions", newNewCommand(app), newDeployCommand(app), newApplyCommand(app), newInvokeCommand(app), newLogsCommand(app),
 		newGetCommand(app), newDescribeCommand(app), newDeleteCommand(app), newDevCommand(app))
-	add("releases", newVersionsCommand(app), newAliasCommand(app), newTrafficCommand(app), newLayerCommand(app))
+	add("releases", newVersionsCommand(app), newAliasCommand(app), newTrafficCommand(app), newRolloutCommand(app), newLayerCommand(app))
 	add("server", newServeCommand(app), newDoctorCommand(app), newConfigCommand(app), newVersionCommand(app))
-	root.AddCommand(newSetCommand(), newPushCommand())
+	add("cluster", newInstallCommand(app), newSetCommand(app))
+	root.AddCommand(newPushCommand())
+	app.rename(root)
 	return root
 }
 
@@ -96,14 +101,19 @@ func (a *App) addGlobalFlags(root *cobra.Command) {
 	f.StringVar(&a.flags.endpoint, "endpoint", "", "address of the server (or LAMBKIN_ENDPOINT)")
 	f.StringVarP(&a.flags.output, "output", "o", "", "output for machines: json, yaml or name; wide: more columns")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp)) // as below
+	f.StringVar(&a.flags.kubeconfig, "kubeconfig", "", "kubeconfig of a cluster (or KUBECONFIG)")
+	f.StringVar(&a.flags.context, "context", "", "context of the kubeconfig")
 	f.StringVarP(&a.flags.namespace, "namespace", "n", "", "namespace; a local server has only \"default\"")
-	f.BoolVar(&a.flags.dry, "dry", false, "print the objects instead of writing them")
+	f.Var(&a.flags.dry, "dry-run", "print the objects instead of writing them")
+	f.Lookup("dry-run").NoOptDefVal = string(dryClient)
+	f.Var(&a.flags.dry, "dry", "tm's --dry-run")
+	f.Lookup("dry").NoOptDefVal = string(dryClient)
 	f.BoolVar(&a.flags.debug, "debug", false, "show errors with all their causes")
-	f.StringVar(&a.flags.kubeconfig, "config", "", "tm's kubeconfig")
+	f.StringVar(&a.flags.oldConfig, "config", "", "tm's --kubeconfig")
 	f.StringVar(&a.flags.registryHost, "registry-host", "", "tm's registry")
 	f.StringVar(&a.flags.registrySecret, "registry-secret", "", "tm's registry secret")
 	f.BoolVar(&a.flags.registryTLS, "registry-skip-tls", false, "tm's registry setting")
-	for _, name := range []string{"config", "registry-host", "registry-secret", "registry-skip-tls"} {
+	for _, name := range []string{"dry", "config", "registry-host", "registry-secret", "registry-skip-tls"} {
 		f.Lookup(name).Hidden = true
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/rollout"
 )
 
 type trafficOptions struct {
@@ -65,8 +65,8 @@ func (o *trafficOptions) run(ctx context.Context) error {
 		return err
 	}
 	before := a.Generation
-	if err := shift(&a.Spec, version, share); err != nil {
-		return err
+	if err := rollout.Shift(&a.Spec, version, share); err != nil {
+		return &usageError{err}
 	}
 	if err := e.Update(ctx, a); err != nil {
 		return fmt.Errorf("shift traffic of %q: %w", o.function+":"+o.alias, err)
@@ -87,22 +87,4 @@ func parseShare(s string) (version string, share float64, err error) {
 		return "", 0, usagef("--to %q: want VERSION=SHARE%%, such as 3=10%%", s)
 	}
 	return version, share, numberOrLatest(version)
-}
-
-// shift gives a version its share. The version that the alias points to keeps the rest.
-func shift(s *v1alpha1.AliasSpec, version string, share float64) error {
-	if share == 100 {
-		s.FunctionVersion, s.AdditionalVersionWeights = version, nil
-		return nil
-	}
-	if version == s.FunctionVersion {
-		return usagef("version %s is the one that gets the rest: name the other version's share", version)
-	}
-	if share == 0 {
-		delete(s.AdditionalVersionWeights, version)
-		return nil
-	}
-	weight := strings.TrimRight(strconv.FormatFloat(share/100, 'f', 6, 64), "0")
-	s.AdditionalVersionWeights = map[string]v1alpha1.Weight{version: v1alpha1.Weight(weight)}
-	return nil
 }

@@ -3,10 +3,8 @@ package command
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +23,7 @@ const (
 	created    change = "created"
 	configured change = "configured"
 	unchanged  change = "unchanged"
+	published  change = "published" // as a version; the function is as it was
 )
 
 // write creates or updates an object. Updates that change nothing are told apart by the generation, which the engine
@@ -65,52 +64,16 @@ func validate(obj v1alpha1.Object) error {
 	return &lambda.Error{Code: lambda.CodeInvalidParameterValue, Message: faults.Error(), Err: faults}
 }
 
-// uploadZip stores an archive and gives its name.
-func uploadZip(ctx context.Context, e engine.Code, pkg *source.Package) (*v1alpha1.Blob, error) {
+// uploadZip stores an archive under its digest.
+func uploadZip(ctx context.Context, e engine.Code, pkg *source.Package) error {
 	blob, err := e.PutCode(ctx, bytes.NewReader(pkg.Zip), lambda.MaxZip)
 	if err != nil {
-		return nil, fmt.Errorf("upload the code: %w", err)
+		return fmt.Errorf("upload the code: %w", err)
 	}
 	if blob.SHA256 != pkg.SHA256 {
-		return nil, fmt.Errorf("upload the code: it arrived as %s, sent was %s", blob.SHA256, pkg.SHA256)
+		return fmt.Errorf("upload the code: it arrived as %s, sent was %s", blob.SHA256, pkg.SHA256)
 	}
-	return &blob, nil
-}
-
-// Waiting for a function: how often it is looked at first, and at most.
-const (
-	firstLook = 5 * time.Millisecond
-	slowLook  = 250 * time.Millisecond
-)
-
-// errNotReady says that a function did not become ready.
-var errNotReady = errors.New("not ready")
-
-// waitReady waits until the current generation of a function serves, and fills fn with it.
-func waitReady(ctx context.Context, e engine.Objects, fn *v1alpha1.Function, patience time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
-	defer cancel()
-	for pause := firstLook; ; pause = min(2*pause, slowLook) {
-		if err := e.Get(ctx, fn.Name, fn); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("look at function %q: %w", lambdaName(fn), err)
-		}
-		c := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionReady)
-		current := c != nil && fn.Status.ObservedGeneration >= fn.Generation
-		if current && c.Status == metav1.ConditionTrue {
-			return nil
-		}
-		if current && c.Status == metav1.ConditionFalse {
-			return fmt.Errorf("function %q is %w: %s: %s", lambdaName(fn), errNotReady, c.Reason, c.Message)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errNotReady) {
-				return fmt.Errorf("function %q is %w after %s: \"lambkin describe %s\" shows how far it is", lambdaName(fn), errNotReady, patience, lambdaName(fn))
-			}
-			return ctx.Err()
-		}
-	}
+	return nil
 }
 
 // noteDeviations tells what a function that is ready asked for and does not get.
@@ -122,14 +85,19 @@ func (a *App) noteDeviations(fn *v1alpha1.Function) {
 
 // functionURL is where plain HTTP requests reach a function.
 func (a *App) functionURL(fn *v1alpha1.Function) string {
-	if fn.Status.URL != "" {
-		return fn.Status.URL
+	return a.urlOf(fn.Status.URL, lambdaName(fn))
+}
+
+// urlOf is a URL as the engine told it; a server on a machine has one for everything, by the name that it is called by.
+func (a *App) urlOf(told, name string) string {
+	if told != "" || a.onCluster() {
+		return told
 	}
 	endpoint, err := a.endpoint()
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSuffix(endpoint.value, "/") + "/_url/" + lambdaName(fn) + "/"
+	return strings.TrimSuffix(endpoint.value, "/") + "/_url/" + name + "/"
 }
 
 // publish makes a version of a function as it is now. Without a change since the last version it gives that one.

@@ -212,8 +212,6 @@ func TestTM(t *testing.T) {
 func TestTMFaults(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"UnknownKey":   {"service: x\nfunctions: {a: {source: ., memory: 1}}", "memory"},
-		"GitSource":    {"service: x\nfunctions: {a: {source: https://git.example/a/b}}", "cluster"},
-		"SSHSource":    {"service: x\nfunctions: {a: {source: git@git.example:a/b}}", "cluster"},
 		"GitInclude":   {"service: x\ninclude: [https://git.example/a/b]", "cluster"},
 		"NoInclude":    {"service: x\ninclude: [nowhere]", "include"},
 		"NoSource":     {"service: x\nfunctions: {a: {source: nowhere}}", "nowhere"},

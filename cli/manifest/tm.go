@@ -104,7 +104,7 @@ func readTM(text []byte, dir string) ([]Document, error) {
 // include adds the functions of other files; their own service and provider do not count, as with tm.
 func (f *tmFile) include(dir string) error {
 	for _, name := range f.Include {
-		if isURL(name) {
+		if IsURL(name) {
 			return fmt.Errorf("include %q: git repositories are fetched on a cluster only; clone it and include the folder", name)
 		}
 		at := filepath.Join(dir, name)
@@ -132,7 +132,7 @@ func (f *tmFile) include(dir string) error {
 
 // relocate makes a path that was relative to from relative to dir.
 func relocate(name, dir, from string) string {
-	if name != "" && (isURL(name) || filepath.IsAbs(name)) {
+	if name != "" && (IsURL(name) || filepath.IsAbs(name)) {
 		return name
 	}
 	rel, err := filepath.Rel(dir, filepath.Join(from, name))
@@ -142,9 +142,16 @@ func relocate(name, dir, from string) string {
 	return rel
 }
 
-func isURL(s string) bool {
+// IsURL reports whether a source is not here but in a git repository: a URL, or git@HOST:PATH.
+func IsURL(s string) bool {
 	u, err := url.Parse(s)
 	return (err == nil && u.Scheme != "" && u.Host != "") || strings.HasPrefix(s, "git@")
+}
+
+// IsImage reports whether a source is a container image: what has a slash, and is neither there nor meant to be.
+func IsImage(s string) bool {
+	_, err := os.Stat(s)
+	return err != nil && strings.Contains(s, "/") && !strings.HasPrefix(s, ".") && !filepath.IsAbs(s)
 }
 
 // document makes one function's object. Its name is tm's: service-function.
@@ -179,13 +186,16 @@ func (f *tmFile) document(name string, fn tmFunction, dir string) (Document, err
 	}
 	doc := Document{Object: obj, Notes: f.notes(fn)}
 	doc.takeBuildArgs(obj, fn.BuildArgs)
-	return doc, doc.takeSource(obj, or(fn.Source, fn.Handler), dir)
+	return doc, doc.takeSource(obj, fn, dir)
 }
 
-// takeSource finds the code: a path, or an image. Git repositories need a cluster.
-func (d *Document) takeSource(obj *v1alpha1.Function, from, dir string) error {
-	if isURL(from) {
-		return fmt.Errorf("source %q: git repositories are built on a cluster only; clone it and name the folder", from)
+// takeSource finds the code: a path, an image, or a git repository, which only a cluster builds.
+func (d *Document) takeSource(obj *v1alpha1.Function, fn tmFunction, dir string) error {
+	from := or(fn.Source, fn.Handler)
+	if IsURL(from) {
+		obj.Spec.Code.Source = &v1alpha1.Source{Git: &v1alpha1.Git{URL: from, Revision: fn.Revision}}
+		obj.Spec.Handler = or(obj.Spec.Handler, tmHandler(obj.Spec.Runtime))
+		return nil
 	}
 	at := filepath.Join(dir, from)
 	_, err := os.Stat(at)
@@ -200,6 +210,14 @@ func (d *Document) takeSource(obj *v1alpha1.Function, from, dir string) error {
 	obj.Spec.Runtime = ""
 	obj.Spec.Code.Image = &v1alpha1.Image{URI: from}
 	return nil
+}
+
+// tmHandler is where the runtimes of tm looked for the function if nothing was said.
+func tmHandler(runtime string) string {
+	if strings.HasPrefix(runtime, "provided") {
+		return "bootstrap"
+	}
+	return "function.handler"
 }
 
 // takeBuildArgs takes over the arguments that tm's runtimes knew.
@@ -223,7 +241,7 @@ func (f *tmFile) notes(fn tmFunction) []string {
 		}
 	}
 	note(len(fn.Schedule) > 0 || len(fn.Events) > 0, "schedules and events need triggers, which this command does not create")
-	note(fn.Revision != "", "revision is for git sources")
+	note(fn.Revision != "" && !IsURL(or(fn.Source, fn.Handler)), "revision is for git sources")
 	note(f.Provider.Namespace != "" && f.Provider.Namespace != "default", "provider.namespace is left out: use --namespace")
 	note(f.Provider.Registry != "" || f.Provider.RegistrySecret != "", "registry settings are left out: nothing is pushed to a registry")
 	note(f.Provider.PullPolicy != "" || f.Provider.BuildTimeout != "", "pull-policy and buildtimeout are left out: there is no image build")

@@ -105,8 +105,6 @@ func TestTMSources(t *testing.T) {
 		"Image":    {"", "source: registry.example/a/b:1", "", "registry.example/a/b:1", ""},
 		"Relative": {"a path that is not there is no image", "source: ./nowhere/b", "", "", "no such file"},
 		"Plain":    {"", "source: nowhere", "", "", "no such file"},
-		"HTTPS":    {"", "source: \"https://git.example/a/b.git\"", "", "", "git repositories"},
-		"SSH":      {"", "source: \"git@git.example:a/b.git\"", "", "", "git repositories"},
 		"Nothing":  {"the folder itself", "description: none", "", "", ""},
 	}
 	for name, tc := range cases {
@@ -132,6 +130,29 @@ func TestTMSources(t *testing.T) {
 				t.Errorf("%s: code at %q", tc.reason, docs[0].Source)
 			}
 		})
+	}
+}
+
+func TestTMRepositories(t *testing.T) {
+	for written, want := range map[string]struct {
+		git     v1alpha1.Git
+		handler string
+	}{
+		`source: "https://git.example/a/b.git", runtime: python`:                 {v1alpha1.Git{URL: "https://git.example/a/b.git"}, "function.handler"},
+		`source: "git@git.example:a/b.git", revision: v1, runtime: go`:           {v1alpha1.Git{URL: "git@git.example:a/b.git", Revision: "v1"}, "bootstrap"},
+		`source: "https://git.example/a", runtime: ruby, buildargs: [HANDLER=x]`: {v1alpha1.Git{URL: "https://git.example/a"}, "x"},
+	} {
+		docs, err := read(t, "service: s\nfunctions: {f: {"+written+"}}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn, _ := docs[0].Object.(*v1alpha1.Function)
+		if fn.Spec.Code.Source == nil || docs[0].Source != "" || len(docs[0].Notes) > 0 {
+			t.Fatalf("%s: %+v from %q, notes %q", written, fn.Spec.Code, docs[0].Source, docs[0].Notes)
+		}
+		if diff := cmp.Diff(&want.git, fn.Spec.Code.Source.Git); diff != "" || fn.Spec.Handler != want.handler {
+			t.Errorf("%s: handler %q, git (-want +got):\n%s", written, fn.Spec.Handler, diff)
+		}
 	}
 }
 

@@ -39,8 +39,13 @@ func walk(dir string) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return walkBy(dir, rules)
+}
+
+// walkBy is walk by rules that are given.
+func walkBy(dir string, rules ignore) ([]entry, error) {
 	var entries []entry
-	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || p == dir {
 			return err
 		}

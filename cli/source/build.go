@@ -125,16 +125,20 @@ type installer struct {
 	family   string
 	manifest string   // the file that names them
 	present  []string // folders of which one is there if they are installed
+	leave    string   // patterns of what it installs, for sources that are built elsewhere
 	command  func(dir string) []string
 }
 
+// packageJSON is the manifest of Node.js.
+const packageJSON = "package.json"
+
 func installers() []installer {
 	return []installer{
-		{"nodejs", "package.json", []string{"node_modules"}, npm},
-		{"python", "requirements.txt", nil, func(string) []string {
+		{"nodejs", packageJSON, []string{"node_modules"}, "node_modules/", npm},
+		{"python", "requirements.txt", nil, "", func(string) []string {
 			return []string{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", "requirements.txt", "--target", "."}
 		}},
-		{"ruby", "Gemfile", []string{"vendor/bundle"}, func(string) []string { return []string{"bundle", "install", "--quiet"} }},
+		{"ruby", "Gemfile", []string{"vendor/bundle"}, "/vendor/bundle/\n/.bundle/", func(string) []string { return []string{"bundle", "install", "--quiet"} }},
 	}
 }
 
@@ -172,7 +176,7 @@ func (in installer) needed(dir string) bool {
 	if err != nil {
 		return false
 	}
-	if in.manifest != "package.json" {
+	if in.manifest != packageJSON {
 		return len(bytes.TrimSpace(text)) > 0
 	}
 	var pkg struct {

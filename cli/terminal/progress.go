@@ -12,6 +12,9 @@ const patience = time.Second
 // tick is how often the line of a running step is rewritten on a terminal.
 const tick = 120 * time.Millisecond
 
+// wipe clears the line on a terminal.
+const wipe = "\r\x1b[K"
+
 // Progress tells about one step that takes long. Steps under a second say nothing.
 type Progress struct {
 	streams *Streams
@@ -20,7 +23,10 @@ type Progress struct {
 	stop    chan struct{}
 	ended   chan struct{}
 	once    sync.Once
-	shown   bool // owned by the watching goroutine until ended is closed
+
+	mu     sync.Mutex
+	shown  bool
+	detail string
 }
 
 // Begin starts a step. The caller must end it with Done; label says what is being done.
@@ -40,23 +46,61 @@ func (p *Progress) watch() {
 		return
 	case <-wait.C:
 	}
-	p.shown = true
+	detail := p.show()
 	if !p.streams.Live {
 		p.streams.Notef("%s …", p.label)
+		p.tell(detail)
 		<-p.stop
 		return
 	}
-	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for i := 0; ; i++ {
-		_, _ = fmt.Fprintf(p.streams.Err, "\r\x1b[K%c %s %s", frames[i%len(frames)], p.label, Took(time.Since(p.began)))
+		p.draw(i)
 		select {
 		case <-p.stop:
-			_, _ = fmt.Fprint(p.streams.Err, "\r\x1b[K")
+			p.streams.still()
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// show notes that the step is told of from now on, and gives what was said of it before.
+func (p *Progress) show() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shown = true
+	return p.detail
+}
+
+// draw writes the moving line.
+func (p *Progress) draw(frame int) {
+	p.mu.Lock()
+	detail := p.detail
+	p.mu.Unlock()
+	if detail != "" {
+		detail = ": " + detail
+	}
+	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	p.streams.move(fmt.Sprintf("%c %s %s%s", frames[frame%len(frames)], p.label, Took(time.Since(p.began)), detail))
+}
+
+// Say tells how far the step is. On a terminal it stands beside the moving label, else on a line of its own, once.
+func (p *Progress) Say(detail string) {
+	p.mu.Lock()
+	news := detail != p.detail
+	p.detail = detail
+	shown := p.shown
+	p.mu.Unlock()
+	if news && shown && !p.streams.Live {
+		p.tell(detail)
+	}
+}
+
+func (p *Progress) tell(detail string) {
+	if detail != "" {
+		p.streams.Notef("%s: %s", p.label, detail)
 	}
 }
 

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
 )
 
-// Streams are the program's three streams and what is known about them.
+// Streams are the program's three streams and what is known about them. Printing is safe for concurrent use: lines stay
+// whole, and none is written into the moving line of a step.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -21,6 +24,9 @@ type Streams struct {
 	Colour bool
 	// Live says that standard error is a terminal, where a line may be rewritten.
 	Live bool
+
+	mu     sync.Mutex
+	moving bool // the moving line is on the screen
 }
 
 // System gives the process's own streams.
@@ -39,10 +45,49 @@ func isTerminal(f *os.File) bool {
 }
 
 // Printf writes a result. A closed pipe is the reader's wish, so errors are not told.
-func (s *Streams) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format, args...) }
+func (s *Streams) Printf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	_, _ = fmt.Fprintf(s.Out, format, args...)
+}
 
 // Notef writes a line about what is going on.
-func (s *Streams) Notef(format string, args ...any) { _, _ = fmt.Fprintf(s.Err, format+"\n", args...) }
+func (s *Streams) Notef(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	_, _ = fmt.Fprintf(s.Err, format+"\n", args...)
+}
+
+// columns is how long the moving line may be: longer ones would wrap and could not be rewritten.
+const columns = 79
+
+// move rewrites the moving line.
+func (s *Streams) move(text string) {
+	if utf8.RuneCountInString(text) > columns {
+		text = string([]rune(text)[:columns-1]) + "…"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprint(s.Err, wipe+text)
+	s.moving = true
+}
+
+// still takes the moving line away.
+func (s *Streams) still() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+}
+
+// clear takes the moving line away. The caller holds the lock.
+func (s *Streams) clear() {
+	if s.moving {
+		_, _ = fmt.Fprint(s.Err, wipe)
+		s.moving = false
+	}
+}
 
 // Style is how a word stands out.
 type Style string

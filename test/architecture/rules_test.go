@@ -99,9 +99,15 @@ func imports() map[string][]string {
 		"cli/manifest": {"api/v1alpha1", "cli/source"},
 		"cli/source":   {"api/v1alpha1", "internal/lambda"},
 		"cli/command": {
-			"api/v1alpha1", "bootstrap", "cli/host", "cli/manifest", "cli/source", "cli/terminal", "functions", "internal/engine",
-			"internal/engine/remote", "internal/lambda", "runtime-api/process",
+			"api/v1alpha1", "bootstrap", "cli/cluster", "cli/cluster/examine", "cli/cluster/install", "cli/host", "cli/manifest", "cli/rollout",
+			"cli/source", "cli/terminal", "functions", "internal/engine", "internal/engine/knative", "internal/engine/remote", "internal/lambda",
+			"internal/platform", "runtime-api/process",
 		},
+		// What verbs do with a cluster beside the engine.
+		"cli/cluster":         {"api/v1alpha1", "internal/lambda", "internal/platform"},
+		"cli/cluster/examine": {"api/v1alpha1", "cli/cluster", "internal/engine", "internal/lambda", "internal/platform"},
+		"cli/cluster/install": {"internal/platform"},
+		"cli/rollout":         {"api/v1alpha1", "internal/engine", "internal/lambda"},
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
 			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/engine", "internal/engine/knative",
@@ -141,11 +147,11 @@ func (f fence) wayOut() string {
 func fences() []fence {
 	return []fence{
 		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
-		{"k8s.io/", []string{"buildtemplates", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
+		{"k8s.io/", []string{"buildtemplates", "cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"sigs.k8s.io/yaml", []string{"buildtemplates/manifests", "cli", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
-		{"sigs.k8s.io/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
+		{"sigs.k8s.io/", []string{"cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
-		{"github.com/tektoncd/", []string{"buildtemplates", "controller"}, "only builds need it"},
+		{"github.com/tektoncd/", []string{"buildtemplates", "cli/cluster", "controller"}, "only builds need it"},
 		{"github.com/spf13/", []string{"cli/command"}, "verbs live in cli/command"},
 		{"github.com/go-git/", []string{"buildtemplates/builder"}, "only the first step of a build reads repositories"},
 		{"github.com/google/go-containerregistry", []string{"buildtemplates/image"}, "images are made in one place"},

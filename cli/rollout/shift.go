@@ -1,0 +1,85 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+)
+
+// Shift gives a version its share of an alias's calls, in per cent. The version that the alias points to keeps the rest.
+func Shift(s *v1alpha1.AliasSpec, version string, share float64) error {
+	if share == 100 {
+		s.FunctionVersion, s.AdditionalVersionWeights = version, nil
+		return nil
+	}
+	if version == s.FunctionVersion {
+		return fmt.Errorf("version %s is the one that gets the rest: name the other version's share", version)
+	}
+	if share == 0 {
+		delete(s.AdditionalVersionWeights, version)
+		return nil
+	}
+	weight := strings.TrimRight(strconv.FormatFloat(share/100, 'f', 6, 64), "0")
+	s.AdditionalVersionWeights = map[string]v1alpha1.Weight{version: v1alpha1.Weight(weight)}
+	return nil
+}
+
+// annotation is where an alias keeps what is known of its last rollout, so that any command line can go back.
+const annotation = v1alpha1.Group + "/rollout"
+
+// State says how far a rollout is.
+type State string
+
+// The states.
+const (
+	Running    State = "running"
+	Paused     State = "paused" // its last step was below 100 %
+	Done       State = "done"
+	RolledBack State = "rolledBack"
+)
+
+// Record is what an alias keeps of its last rollout.
+type Record struct {
+	// From and To are the versions.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Share is what To gets, in per cent.
+	Share  float64 `json:"share"`
+	State  State   `json:"state"`
+	Reason string  `json:"reason,omitempty"`
+}
+
+// RecordOf reads what an alias keeps of its last rollout; nil if there was none.
+func RecordOf(a *v1alpha1.Alias) *Record {
+	r := new(Record)
+	if json.Unmarshal([]byte(a.Annotations[annotation]), r) != nil {
+		return nil
+	}
+	return r
+}
+
+func (r Record) keep(a *v1alpha1.Alias) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("note the rollout: %w", err)
+	}
+	if a.Annotations == nil {
+		a.Annotations = map[string]string{}
+	}
+	a.Annotations[annotation] = string(text)
+	return nil
+}
+
+// Undo makes an alias point to where it pointed before its last rollout. It gives the version.
+func Undo(a *v1alpha1.Alias, reason string) (string, error) {
+	r := RecordOf(a)
+	if r == nil || r.State == RolledBack || (r.State == Done && a.Spec.FunctionVersion != r.To) {
+		return "", fmt.Errorf("alias %q of %q has no rollout to undo: \"lambkin traffic %[2]s %[1]s --to VERSION=100%%\" moves it", a.Spec.Name, a.Spec.FunctionName)
+	}
+	a.Spec.FunctionVersion, a.Spec.AdditionalVersionWeights = r.From, nil
+	r.Share, r.State, r.Reason = 0, RolledBack, reason
+	return r.From, r.keep(a)
+}
