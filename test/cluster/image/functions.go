@@ -54,10 +54,10 @@ func (f Functions) catalogue() []rootfs {
 		{name: "base/python", below: "base/provided", packages: append(shell, "python3")},
 		{name: "base/ruby", below: "base/provided", packages: append(shell, "ruby")},
 		{
-			name: "build/go", below: "base/provided", packages: append(shell, "tar", "gzip"), more: f.addGo, revision: fmt.Sprint(f.GoVersion, goWarm()),
+			name: "build/go", below: "base/provided", packages: append(shell, "tar", "gzip"), more: f.addGo, revision: fmt.Sprint(f.GoVersion, goWarm(), goScript),
 			env: []string{
-				"PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin", "CGO_ENABLED=0", "GOTOOLCHAIN=local",
-				"GOPROXY=" + layout.GoProxyURL, "GOSUMDB=off", "GOFLAGS=-trimpath -modcacherw", "GOPATH=/tmp/go", "GOCACHE=/" + goCache,
+				"PATH=/usr/local/bin:/usr/local/go/bin:/usr/bin:/bin", "CGO_ENABLED=0", "GOTOOLCHAIN=local",
+				"GOPROXY=" + layout.GoProxyURL, "GOSUMDB=off", "GOFLAGS=-trimpath -modcacherw", "GOPATH=/tmp/go",
 			},
 		},
 		{
@@ -65,7 +65,7 @@ func (f Functions) catalogue() []rootfs {
 			env: []string{"NPM_CONFIG_REGISTRY=" + layout.NPMURL, "NPM_CONFIG_UPDATE_NOTIFIER=false", "NPM_CONFIG_CACHE=/tmp/npm"},
 		},
 		{
-			name: "build/python", below: "base/python", packages: append(shell, "python3", "python3-pip", "tar", "gzip"),
+			name: "build/python", below: "base/python", packages: append(shell, "python3", "python3-pip", "python3-venv", "tar", "gzip"),
 			env: []string{"PIP_INDEX_URL=" + layout.PipURL, "PIP_TRUSTED_HOST=" + hostOf(layout.PipURL), "PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_CACHE_DIR=1"},
 		},
 		{
@@ -186,8 +186,16 @@ func unpackNPM(ctx context.Context, pkg, inside, to string) error {
 	return run(ctx, tmp, "cp", "-r", filepath.Join(tmp, inside), to)
 }
 
-// goCache is where build/go has a compile cache. It cannot be written to; what else is compiled is then not kept.
+// goCache is where build/go has a compile cache to begin with.
 const goCache = "usr/local/go/cache"
+
+// goScript is the go on the PATH of build/go. A cache in an image cannot serve as it is: Go wants to write to it.
+const goScript = `#!/bin/sh
+# Starts go with the compiled standard library in its cache.
+export GOCACHE="${GOCACHE:-${HOME:-/tmp}/.cache/go-build}"
+[ -e "$GOCACHE/README" ] || { mkdir -p "$GOCACHE" && cp -rn /` + goCache + `/. "$GOCACHE"; }
+exec /usr/local/go/bin/go "$@"
+`
 
 // goWarm are the parts of the standard library that functions use.
 func goWarm() []string {
@@ -208,6 +216,10 @@ func (f Functions) addGo(ctx context.Context, folder string) error {
 		if err := run(ctx, folder, "cp", "-r", filepath.Join(f.GoRoot, part), root); err != nil {
 			return err
 		}
+	}
+	script := filepath.Join(folder, "usr/local/bin/go")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(script), 0o755), os.WriteFile(script, []byte(goScript), 0o755)); err != nil {
+		return err
 	}
 	warm := []string{"env", "GOCACHE=" + filepath.Join(folder, goCache), "GOFLAGS=-trimpath", "CGO_ENABLED=0", "go", "build"}
 	return run(ctx, "/", append(warm, goWarm()...)...)
