@@ -67,7 +67,10 @@ func imports() map[string][]string {
 		"internal/engine/enginetest": {"api/v1alpha1", "internal/engine", "internal/lambda"},
 
 		// On a cluster: code becomes images, objects become Knative's.
-		"controller/code":      {"api/v1alpha1"},
+		"controller/code": {
+			"api/v1alpha1", "bootstrap", "buildtemplates", "buildtemplates/image", "internal/archive", "internal/lambda",
+			"internal/outbound", "internal/platform",
+		},
 		"controller/event":     {"api/v1alpha1", "internal/delivery", "internal/lambda", "internal/outbound"},
 		"controller/resources": {"api/v1alpha1", "internal/lambda", "internal/platform"},
 		"controller/apply":     {"api/v1alpha1"},
