@@ -142,10 +142,11 @@ func (c *deploy) wait(ctx context.Context, api *cluster) (string, error) {
 		if err := api.do(ctx, http.MethodGet, path, "", nil, &o); err != nil && ctx.Err() == nil {
 			return "", err
 		}
-		if ready := o.ready(); ready != (condition{}) {
-			last = ready
+		now := o.ready()
+		if now != (condition{}) {
+			last = now
 		}
-		switch last.Status {
+		switch now.Status {
 		case "True":
 			return o.Status.URL, nil
 		case "False":

@@ -72,6 +72,9 @@ func (r *repository) clone(ctx context.Context, dir string, out io.Writer) (stri
 	if err == nil {
 		err = tree.Checkout(&git.CheckoutOptions{Hash: commit, Force: true})
 	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(dir, ".git")) // a file that says where the rest is
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot check out commit %s of %s: %w", commit, r.address(), err)
 	}

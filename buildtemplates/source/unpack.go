@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -36,7 +37,7 @@ func Unpack(f *os.File, dir string, l archive.Limits) (int64, error) {
 	case bytes.HasPrefix(begin, []byte{0x1f, 0x8b}):
 		return gunzip(f, dir, l)
 	case looksLikeTar(begin):
-		return untar(f, dir, l)
+		return untar(whole(f), dir, l)
 	default:
 		return 0, errors.New("archive is neither a zip nor a tar nor a gzipped tar")
 	}
@@ -82,8 +83,11 @@ func loosen(dir string) error {
 	})
 }
 
+// whole reads the file from its beginning, wherever it was written or read last.
+func whole(f *os.File) io.Reader { return io.NewSectionReader(f, 0, math.MaxInt64) }
+
 func gunzip(f *os.File, dir string, l archive.Limits) (int64, error) {
-	plain, err := gzip.NewReader(io.NewSectionReader(f, 0, 1<<62))
+	plain, err := gzip.NewReader(whole(f))
 	if err != nil {
 		return 0, fmt.Errorf("cannot unpack archive: %w", err)
 	}
