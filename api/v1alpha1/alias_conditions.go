@@ -3,7 +3,6 @@ package v1alpha1
 import (
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -24,9 +23,9 @@ func (s *AliasStatus) MarkFailed(generation int64, err error) {
 
 // MarkProgressing notes that the alias is being brought up; the sentences say what is awaited.
 func (s *AliasStatus) MarkProgressing(generation int64, doing ...string) {
-	why := Failure{ReasonUpdating, strings.Join(append([]string{"The alias is being updated."}, doing...), " ")}
-	if meta.FindStatusCondition(s.Conditions, ConditionReady) == nil {
-		why = Failure{ReasonCreating, strings.Join(append([]string{"The alias is being created."}, doing...), " ")}
+	why := Failure{ReasonCreating, strings.Join(append([]string{"The alias is being created."}, doing...), " ")}
+	if s.URL != "" {
+		why = Failure{ReasonUpdating, strings.Join(append([]string{"The alias is being updated."}, doing...), " ")}
 	}
 	s.ObservedGeneration = generation
 	setCondition(&s.Conditions, ConditionReady, metav1.ConditionUnknown, why, generation)

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -167,11 +168,11 @@ func awaited(all targets) string {
 		if meta.IsStatusConditionTrue(t.status.Conditions, v1alpha1.ConditionActive) {
 			continue
 		}
-		message := ""
-		if c := meta.FindStatusCondition(t.status.Conditions, v1alpha1.ConditionReady); c != nil {
-			message = ": " + c.Message
+		c := meta.FindStatusCondition(t.status.Conditions, v1alpha1.ConditionReady)
+		if c != nil && c.Status == metav1.ConditionFalse {
+			return fmt.Sprintf("Version %s has failed: %s", t.version, c.Message)
 		}
-		return fmt.Sprintf("Version %s is not ready yet%s", t.version, message)
+		return fmt.Sprintf("Version %s is not ready yet.", t.version)
 	}
 	return ""
 }

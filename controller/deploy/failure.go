@@ -103,12 +103,16 @@ func waiting(image, reason, message string) *v1alpha1.Failure {
 	}
 }
 
+// pullPreamble is what container runtimes say before the cause; all of it repeats the image.
+var pullPreamble = regexp.MustCompile(`^(rpc error: code = \w+ desc = )?(failed to pull and unpack image "[^"]*": )?(failed to resolve reference "[^"]*": )?`)
+
 // pullFailure says why an image could not be pulled. While the kubelet waits before it tries again it repeats the cause
 // after other words, which are left out so that the sentence stays the same.
 func pullFailure(image, message string) *v1alpha1.Failure {
 	if _, cause, ok := strings.Cut(message, "ErrImagePull: "); ok {
 		message = cause
 	}
+	message = strings.ReplaceAll(pullPreamble.ReplaceAllString(message, ""), image+": ", "")
 	if image == "" {
 		return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "the image cannot be pulled: %s", message)
 	}
@@ -123,10 +127,16 @@ func configFailure(message string) *v1alpha1.Failure {
 		return v1alpha1.Failf(v1alpha1.ReasonSecretNotFound, "a variable of the environment has no value: %s", message)
 	case strings.Contains(lower, "configmap"):
 		return v1alpha1.Failf(v1alpha1.ReasonConfigMapNotFound, "a variable of the environment has no value: %s", message)
+	case strings.Contains(message, "runAsNonRoot"):
+		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "the cluster runs no containers as root (%s); use an image that names another user by number, "+
+			"or turn off secure-pod-defaults in ConfigMap %s/%s", message, resources.KnativeNamespace, resources.FeaturesConfigMap)
 	default:
 		return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "the container cannot be started: %s", message)
 	}
 }
+
+// podName is how a refusal of the API server begins, with a name that is another one each time.
+var podName = regexp.MustCompile(`pods "[^"]*" (is|are) forbidden: `)
 
 // revisionFailure reads a condition of a Revision that is False.
 func revisionFailure(c *apis.Condition) *v1alpha1.Failure {
@@ -143,7 +153,7 @@ func revisionFailure(c *apis.Condition) *v1alpha1.Failure {
 	case c.Reason == servingv1.ReasonNotOwned:
 		return v1alpha1.Failf(v1alpha1.ReasonNameTaken, "%s", message)
 	case c.Reason == "FailedCreate" || strings.Contains(message, "exceeded quota") || strings.Contains(message, "is forbidden"):
-		return v1alpha1.Failf(v1alpha1.ReasonRefused, "its pods were refused: %s", message)
+		return v1alpha1.Failf(v1alpha1.ReasonRefused, "its pods were refused: %s", podName.ReplaceAllString(message, ""))
 	case c.Reason == servingv1.ReasonProgressDeadlineExceeded:
 		return v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "no pod became ready in %v: %s", resources.ProgressDeadline, message)
 	default:

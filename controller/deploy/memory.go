@@ -49,13 +49,13 @@ func remembered(svc *servingv1.Service, owner metav1.Object, inputs string) (cod
 	return code.Result{Image: m.Image, Protocol: m.Protocol, CodeSHA256: m.SHA256, CodeSize: m.Size, Deviations: m.Deviations}, true
 }
 
-// inputs is a digest of what decides about an image beside the code itself: the function's generation, and what the
-// operator says of images. Of what is pinned it is a constant.
+// inputs is a digest of what decides about an image beside the code itself: the function's generation, the wish for another
+// build, and what the operator says of images. Of what is pinned it is a constant.
 func (s *Subject) inputs(p *platform.Config) string {
 	if s.Pinned {
 		return "pinned"
 	}
-	text, err := json.Marshal([]any{s.Generation, p.Registry.Prefix, p.Images, p.Runtimes})
+	text, err := json.Marshal([]any{s.Generation, s.Workload.Owner.GetAnnotations()[code.AnnotationRebuild], p.Registry.Prefix, p.Images, p.Runtimes})
 	if err != nil {
 		return "" // strings always encode
 	}

@@ -81,6 +81,12 @@ func (m Members) URLsOf() handler.MapFunc {
 	return m.find(new(v1alpha1.FunctionURLConfigList), byAlias)
 }
 
+// FunctionsWith gives the functions that use a layer version.
+func (m Members) FunctionsWith() handler.MapFunc { return m.find(new(v1alpha1.FunctionList), byLayer) }
+
+// VersionsWith gives the versions that use a layer version.
+func (m Members) VersionsWith() handler.MapFunc { return m.find(new(v1alpha1.VersionList), byLayer) }
+
 // find makes a map function that looks an object's name up in an index.
 func (m Members) find(kind client.ObjectList, index string) handler.MapFunc {
 	return func(ctx context.Context, obj client.Object) []reconcile.Request {

@@ -6,7 +6,9 @@ package family
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,6 +24,8 @@ const (
 	byVersion = "version"
 	// byAlias: URLs by their alias.
 	byAlias = "alias"
+	// byLayer: functions and versions by the layer versions that they use.
+	byLayer = "layer"
 )
 
 // Index makes the indexes.
@@ -31,7 +35,9 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		name    string
 		extract client.IndexerFunc
 	}{
+		{new(v1alpha1.Function), byLayer, layersOf},
 		{new(v1alpha1.Version), byFunction, functionOf},
+		{new(v1alpha1.Version), byLayer, layersOf},
 		{new(v1alpha1.Alias), byFunction, functionOf},
 		{new(v1alpha1.Alias), byVersion, targetsOf},
 		{new(v1alpha1.FunctionURLConfig), byFunction, functionOf},
@@ -101,4 +107,28 @@ func TargetName(functionName, version string) string {
 		return v1alpha1.ObjectName(functionName)
 	}
 	return v1alpha1.ObjectName(functionName) + "." + version
+}
+
+var layerForm = regexp.MustCompile(`:layer:([a-zA-Z0-9-_]+):([0-9]+)$`)
+
+// layersOf are the names of the objects of the layer versions that a function or a version uses.
+func layersOf(obj client.Object) []string {
+	var arns []string
+	switch o := obj.(type) {
+	case *v1alpha1.Function:
+		arns = o.Spec.Layers
+	case *v1alpha1.Version:
+		arns = o.Spec.Function.Layers
+	}
+	var names []string
+	for _, arn := range arns {
+		parts := layerForm.FindStringSubmatch(arn)
+		if parts == nil {
+			continue
+		}
+		if number, err := strconv.ParseInt(parts[2], 10, 64); err == nil {
+			names = append(names, v1alpha1.LayerVersionObjectName(parts[1], number))
+		}
+	}
+	return names
 }

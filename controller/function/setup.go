@@ -16,10 +16,12 @@ import (
 // Setup makes the controller of Functions. again has all of them looked at.
 func (r *Reconciler) Setup(s watch.Setup, again *watch.Again) error {
 	w := deploy.Watches{Setup: s, Owner: new(v1alpha1.Function), ByLabel: family.ToFunctionByLabel}
+	members := family.Members{Client: r.Client}
 	b := ctrl.NewControllerManagedBy(s.Manager).
 		Named("function").
 		For(new(v1alpha1.Function), builder.WithPredicates(watch.Wishes())).
 		Watches(new(v1alpha1.Version), handler.EnqueueRequestsFromMapFunc(family.ToFunction), builder.WithPredicates(watch.Coming())).
+		Watches(new(v1alpha1.LayerVersion), handler.EnqueueRequestsFromMapFunc(members.FunctionsWith()), builder.WithPredicates(watch.Coming())).
 		WatchesRawSource(again).
 		WithOptions(s.Options())
 	c, err := w.Pods(b).Build(r)

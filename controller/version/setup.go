@@ -22,6 +22,7 @@ func (r *Reconciler) Setup(s watch.Setup, again *watch.Again) error {
 		For(new(v1alpha1.Version), builder.WithPredicates(watch.Wishes())).
 		Watches(new(v1alpha1.Function), handler.EnqueueRequestsFromMapFunc(members.Versions()), builder.WithPredicates(watch.Wishes())).
 		Watches(new(v1alpha1.Alias), handler.EnqueueRequestsFromMapFunc(family.ToTargets), builder.WithPredicates(watch.Wishes())).
+		Watches(new(v1alpha1.LayerVersion), handler.EnqueueRequestsFromMapFunc(members.VersionsWith()), builder.WithPredicates(watch.Coming())).
 		WatchesRawSource(again).
 		WithOptions(s.Options())
 	c, err := w.Pods(b).Build(r)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
@@ -37,5 +38,14 @@ func (a *Again) All(ctx context.Context) {
 	}
 	for _, r := range a.Objects(ctx) {
 		a.queue.Add(r)
+	}
+}
+
+// One has one object looked at.
+func (a *Again) One(obj client.Object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.queue != nil {
+		a.queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
 	}
 }

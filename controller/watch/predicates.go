@@ -6,9 +6,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// Wishes lets through what people change: specs and labels. Status, which the controller writes itself, is not among it.
+// Wishes lets through what people change: specs, labels and annotations. Status, which the controller writes itself, is
+// not among it.
 func Wishes() predicate.Predicate {
-	return predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
+	return predicate.Or[client.Object](
+		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+	)
 }
 
 // Coming lets through objects that are new.

@@ -90,7 +90,13 @@ func imports() map[string][]string {
 		"controller/alias": {
 			"api/v1alpha1", "controller/apply", "controller/family", "controller/report", "controller/resources", "controller/watch",
 		},
-		"controller/url":    {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller/url": {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller": {
+			"api/v1alpha1", "controller/alias", "controller/apply", "controller/code", "controller/deploy", "controller/event",
+			"controller/family", "controller/function", "controller/policy", "controller/report", "controller/resources",
+			"controller/settings", "controller/url", "controller/version", "controller/watch",
+			"internal/engine/knative", "internal/lambda", "internal/outbound", "internal/platform",
+		},
 		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
 		// The door for AWS's tools.
