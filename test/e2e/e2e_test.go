@@ -8,6 +8,8 @@
 //	until REGEXP COMMAND…      runs a command again and again until its output matches
 //	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched. fn://NAME/PATH and
 //	                           fn://NAME:QUALIFIER/PATH are the URLs of functions, wherever these are
+//	exec load -n N -c N URL    sends many requests and prints how many ended how; see loadMain
+//	url NAME[:ALIAS]           sets URL to where a function or alias is reached
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
 // and the conditions [node], [python], [aws], [boto3] and [sandbox], and [local] and [cluster] for the engine.
@@ -43,7 +45,7 @@ import (
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
 	runner.MaybeRun()
-	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }, "sdk": sdkMain})
+	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }, "sdk": sdkMain, "load": loadMain})
 }
 
 func TestScripts(t *testing.T) {
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint,
+			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint, "url": setURL,
 		},
 	})
 }
@@ -206,6 +208,13 @@ func address(ts *testscript.TestScript, text string) string {
 		return strings.TrimSuffix(statusURL(ts, name), "/") + "/" + path
 	}
 	return ts.Getenv("LAMBKIN_ENDPOINT") + "/_url/" + name + "/" + path
+}
+
+func setURL(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: url NAME[:ALIAS]")
+	}
+	ts.Setenv("URL", address(ts, "fn://"+args[0]+"/"))
 }
 
 var exported = regexp.MustCompile(`export LAMBKIN_ENDPOINT=(\S+)`)

@@ -5,8 +5,6 @@
 #   REGISTRY_HOST   the same as this machine reaches it; REGISTRY if empty
 #   REGISTRY_PLAIN  not empty: it is spoken to without TLS
 #   BASE_IMAGES     not empty: REGISTRY has the test cluster's base/… and build/… images, so these are used for all runtimes
-#
-# and what else a build needs offline: GOPROXY_IN, NPM_REGISTRY_IN, PIP_INDEX_IN, GEM_SOURCE_IN.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${KUBECONFIG:?names the cluster}" "${REGISTRY:?is where images are pushed to}"
@@ -18,13 +16,6 @@ values() {
   echo "  prefix: $REGISTRY/functions"
   [ -z "${REGISTRY_PLAIN:-}" ] || echo "  plainHTTP: [\"$REGISTRY\"]"
   echo "awsAPI: {allowUnsigned: true}" # the scripts use AWS's tools, and nobody else reaches this cluster
-  echo "build:"
-  echo "  env:"
-  echo "    CI: \"true\""
-  [ -z "${GOPROXY_IN:-}" ] || printf '    GOPROXY: "%s"\n    GONOSUMDB: "*"\n    GOSUMDB: "off"\n    GOTOOLCHAIN: local\n' "$GOPROXY_IN,off"
-  [ -z "${NPM_REGISTRY_IN:-}" ] || printf '    npm_config_registry: "%s"\n' "$NPM_REGISTRY_IN"
-  [ -z "${PIP_INDEX_IN:-}" ] || printf '    PIP_INDEX_URL: "%s"\n    PIP_TRUSTED_HOST: "%s"\n' "$PIP_INDEX_IN" "$(host "$PIP_INDEX_IN")"
-  [ -z "${GEM_SOURCE_IN:-}" ] || printf '    BUNDLE_MIRROR__ALL: "%s"\n' "$GEM_SOURCE_IN"
   [ -n "${BASE_IMAGES:-}" ] || return 0
   echo "runtimes:"
   runtimes provided go provided provided.al2 provided.al2023 go go1.x exec
@@ -38,11 +29,9 @@ runtimes() {
   local base=$1 build=$2 id
   shift 2
   for id in "$@"; do
-    echo "  $id: {base: \"$REGISTRY/base/$base:1\", build: \"$REGISTRY/build/$build:1\"}"
+    echo "  $id: {base: \"$REGISTRY/base/$base\", build: \"$REGISTRY/build/$build\"}"
   done
 }
-
-host() { echo "$1" | sed -E 's#^[a-z]+://([^/:]+).*#\1#'; }
 
 values >"$out/values.yaml"
 push=${REGISTRY_HOST:-$REGISTRY}
