@@ -3,6 +3,7 @@ package buildtemplates_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,9 +70,7 @@ func (b *build) run(t *testing.T, id, step string) (printed string, calls []stri
 		}
 		values[v.Name] = strings.ReplaceAll(strings.ReplaceAll(v.Value, "/workspace", b.dir), "/$(params.path)", "")
 	}
-	for name, value := range b.env {
-		values[name] = value
-	}
+	maps.Copy(values, b.env)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	words := slices.Concat(spec.Steps[i].Command, b.args)
@@ -259,18 +258,28 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// goBuild is a build with the machine's own Go, offline. Without telemetry nothing writes into its home any more once
+// it has ended.
+func goBuild(t *testing.T, files map[string]string) *build {
+	t.Helper()
+	b := &build{
+		dir: t.TempDir(), env: map[string]string{"FUNCTION_PATH": "fn", "HANDLER": "main"}, real: true,
+		args: []string{"GOFLAGS=-mod=mod", "GOTOOLCHAIN=local", "GOPROXY=off", "GOCACHE=" + goCache(t)},
+	}
+	write(t, b.source(), files)
+	write(t, b.dir, map[string]string{"home/.config/go/telemetry/mode": "off"})
+	return b
+}
+
 // TestGoScript compiles for real.
 func TestGoScript(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("go is not on PATH")
 	}
 	program := map[string]string{"fn/go.mod": "module example.com/fn\n\ngo 1.24\n", "fn/main.go": "package main\n\nfunc main() { println(\"hello\") }\n"}
-	env := map[string]string{"FUNCTION_PATH": "fn", "HANDLER": "main"}
-	goEnv := []string{"GOFLAGS=-mod=mod", "GOTOOLCHAIN=local", "GOPROXY=off", "GOCACHE=" + goCache(t)}
 	sums := map[string]string{}
 	for _, id := range []string{buildtemplates.Go, "go1.x"} {
-		b := &build{dir: t.TempDir(), env: env, args: goEnv, real: true}
-		write(t, b.source(), program)
+		b := goBuild(t, program)
 		printed, _, ok := b.run(t, id, buildtemplates.StepBuild)
 		if !ok {
 			t.Fatalf("%s: the build fails:\n%s", id, printed)
@@ -286,8 +295,7 @@ func TestGoScript(t *testing.T) {
 		}
 		sums[id] = string(data)
 	}
-	again := &build{dir: t.TempDir(), env: env, args: goEnv, real: true}
-	write(t, again.source(), program)
+	again := goBuild(t, program)
 	if printed, _, ok := again.run(t, buildtemplates.Go, buildtemplates.StepBuild); !ok {
 		t.Fatalf("the build fails:\n%s", printed)
 	}
@@ -299,8 +307,7 @@ func TestGoScript(t *testing.T) {
 		"there is no go.mod": {"fn/main.go": "package main\n\nfunc main() {}\n"},
 		"this is a library":  {"fn/go.mod": "module example.com/fn\n", "fn/x.go": "package fn\n"},
 	} {
-		b := &build{dir: t.TempDir(), env: env, args: goEnv, real: true}
-		write(t, b.source(), files)
+		b := goBuild(t, files)
 		if printed, _, ok := b.run(t, buildtemplates.Go, buildtemplates.StepBuild); ok || !strings.Contains(printed, "ERROR: "+reason) {
 			t.Errorf("succeeds: %t; it says:\n%s\nwant %q", ok, printed, reason)
 		}

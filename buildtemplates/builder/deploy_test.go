@@ -126,7 +126,7 @@ func (a *apiServer) patch(w http.ResponseWriter, o map[string]any, body []byte) 
 		a.t.Error(err)
 	}
 	for _, op := range operations {
-		at, last := any(o), ""
+		at := any(o)
 		steps := strings.Split(strings.TrimPrefix(op.Path, "/"), "/")
 		for _, step := range steps[:len(steps)-1] {
 			if list, ok := at.([]any); ok {
@@ -136,7 +136,7 @@ func (a *apiServer) patch(w http.ResponseWriter, o map[string]any, body []byte) 
 			}
 			at = at.(map[string]any)[step]
 		}
-		last = steps[len(steps)-1]
+		last := steps[len(steps)-1]
 		parent := at.(map[string]any)
 		switch op.Op {
 		case "test":

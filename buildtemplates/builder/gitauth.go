@@ -97,7 +97,7 @@ type sshKey struct {
 func (k *sshKey) ClientConfig() (*ssh.ClientConfig, error) {
 	c, err := k.PublicKeys.ClientConfig()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot use the ssh key: %w", err)
 	}
 	c.HostKeyAlgorithms = k.algorithms
 	return c, nil

@@ -85,12 +85,12 @@ func document(objects []runtime.Object) ([]byte, error) {
 		}
 		plain, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("convert object %d: %w", i, err)
 		}
 		prune(plain)
 		text, err := yaml.Marshal(plain)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("write object %d: %w", i, err)
 		}
 		out.Write(text)
 	}

@@ -76,7 +76,7 @@ func (p *packing) add(dir, name string, d fs.DirEntry, err error) error {
 	}
 	switch d.Type() {
 	case fs.ModeDir:
-		_, err := p.zip.CreateHeader(header(rel+"/", fs.ModeDir|0o755))
+		_, err := p.entry(rel+"/", fs.ModeDir|0o755)
 		return err
 	case fs.ModeSymlink:
 		return p.link(rel)
@@ -104,7 +104,7 @@ func (p *packing) file(rel string) error {
 	if info.Mode()&0o111 != 0 {
 		mode = 0o755
 	}
-	entry, err := p.zip.CreateHeader(header(rel, mode))
+	entry, err := p.entry(rel, mode)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (p *packing) link(rel string) error {
 	if path.IsAbs(target) || end == ".." || strings.HasPrefix(end, "../") {
 		return fmt.Errorf("link %q leads to %q, which is not in the image: copy what it leads to", rel, target)
 	}
-	entry, err := p.zip.CreateHeader(header(rel, fs.ModeSymlink|0o777))
+	entry, err := p.entry(rel, fs.ModeSymlink|0o777)
 	if err != nil {
 		return err
 	}
@@ -135,14 +135,18 @@ func (p *packing) link(rel string) error {
 	return err
 }
 
-// header has no time. Folders and links are not worth compressing.
-func header(name string, mode fs.FileMode) *zip.FileHeader {
+// entry begins an entry, without a time. Folders and links are not worth compressing.
+func (p *packing) entry(name string, mode fs.FileMode) (io.Writer, error) {
 	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 	if !mode.IsRegular() {
 		h.Method = zip.Store
 	}
 	h.SetMode(mode)
-	return h
+	w, err := p.zip.CreateHeader(h)
+	if err != nil {
+		return nil, fmt.Errorf("add %q: %w", name, err)
+	}
+	return w, nil
 }
 
 // counter counts what passes.

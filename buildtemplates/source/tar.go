@@ -40,7 +40,7 @@ func (x *untarring) run() error {
 			break
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("it is broken: %w", err)
 		}
 		if x.entries++; x.entries > x.limits.Entries {
 			return fmt.Errorf("more than %d entries", x.limits.Entries)
