@@ -4,27 +4,46 @@ package main
 import (
 	"fmt"
 	"os"
-
-	"github.com/lambkin-dev/lambkin/internal/gateway"
+	"path/filepath"
 )
 
-//go:generate go run . operations.md
+//go:generate go run . ..
 
-const operations = `# The Lambda API: what is served
+// page is a page that is made.
+type page struct {
+	name string
+	make func(root string) (string, error)
+}
 
-Made by ` + "`make generate`" + ` from the routes of ` + "`internal/gateway`" + `, which are made from the model of the pinned AWS SDK. An
-operation that is refused answers with a typed error and never with a wrong success; a member that cannot be honoured is
-refused by name and never ignored.
-
-`
+func pages() []page {
+	return []page{
+		{"operations.md", operations},
+		{"function-reference.md", reference},
+		{"runtimes.md", runtimes},
+	}
+}
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: docs FILE")
+		fmt.Fprintln(os.Stderr, "usage: docs ROOT")
 		os.Exit(2)
 	}
-	if err := os.WriteFile(os.Args[1], []byte(operations+gateway.Compatibility()), 0o600); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if err := write(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
+}
+
+// write writes all pages below the root of a checkout.
+func write(root string) error {
+	for _, p := range pages() {
+		text, err := p.make(root)
+		if err != nil {
+			return fmt.Errorf("make %s: %w", p.name, err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "docs", p.name), []byte(text), 0o644); err != nil { //nolint:gosec // a page of the repository
+			return err
+		}
+	}
+	return nil
 }

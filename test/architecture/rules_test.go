@@ -33,7 +33,7 @@ func imports() map[string][]string {
 			"internal/lambda",
 			"runtime-api/extension", "runtime-api/invoke", "runtime-api/process", "runtime-api/server", "runtime-api/telemetry",
 		},
-		"docs": {"internal/gateway"},
+		"docs": {"bootstrap", "buildtemplates", "internal/gateway"},
 		"runtime-api": {
 			"bootstrap", "bootstrap/runner", "internal/event", "internal/lambda",
 			"runtime-api/pod", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,10 +17,12 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
-// The manifests of a release. The second has what only clusters with Tekton can take.
+// The manifests of a release. The second has what only clusters with Tekton can take, and the third a function to try
+// the first with.
 const (
 	manifestFile = "lambkin.yaml"
 	tektonFile   = "lambkin-tekton.yaml"
+	helloFile    = "hello.yaml"
 )
 
 // document is one object of a manifest, with the comments above it.
@@ -37,8 +40,8 @@ type head struct {
 	} `json:"metadata"`
 }
 
-// parts are the objects of the two manifests, with the placeholders of images in them.
-type parts struct{ install, tekton []document }
+// parts are the objects of the manifests, with the placeholders of images in them.
+type parts struct{ install, tekton, hello []document }
 
 // kinds are the kinds that are installed, in the order in which they are applied: what others refer to comes first, and
 // what starts comes last.
@@ -46,21 +49,25 @@ func kinds() []string {
 	return []string{
 		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
 		"ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "Task", "Pipeline",
+		"Function",
 	}
 }
 
 // readParts reads the manifests' parts from the checkout, and adds the operator's values from a file if one is named.
 func readParts(root, values string) (parts, error) {
 	var p parts
-	var err error
-	if p.install, err = readDocuments(root, "config/crd", "config/rbac", "config/install"); err != nil {
-		return p, err
-	}
-	if len(p.install) == 0 {
-		return p, fmt.Errorf("no objects to install in the folder config of -root %q", root)
-	}
-	if p.tekton, err = readDocuments(root, "config/tekton"); err != nil {
-		return p, err
+	for _, m := range []struct {
+		into *[]document
+		from []string
+	}{
+		{&p.install, []string{"crd/*.yaml", "rbac/*.yaml", "install/*.yaml"}},
+		{&p.tekton, []string{"tekton/*.yaml"}},
+		{&p.hello, []string{"samples/hello.yaml"}},
+	} {
+		var err error
+		if *m.into, err = readDocuments(filepath.Join(root, "config"), m.from...); err != nil {
+			return p, err
+		}
 	}
 	if values == "" {
 		return p, nil
@@ -72,13 +79,17 @@ func readParts(root, values string) (parts, error) {
 	return p, addValues(p.install, string(text))
 }
 
-// readDocuments reads the YAML files of folders, sorted by the order of their kinds and then as they are read.
-func readDocuments(root string, folders ...string) ([]document, error) {
+// readDocuments reads YAML files, given by patterns, of a folder. It sorts them by the order of their kinds, and those of
+// one kind as they are read.
+func readDocuments(folder string, patterns ...string) ([]document, error) {
 	var all []document
-	for _, folder := range folders {
-		files, err := filepath.Glob(filepath.Join(root, folder, "*.yaml"))
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(folder, pattern))
+		if err == nil && len(files) == 0 {
+			err = errors.New("there are none")
+		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", folder, err)
+			return nil, fmt.Errorf("list %s in %q: %w", pattern, folder, err)
 		}
 		for _, file := range files { // in the order of their names
 			text, err := os.ReadFile(file)
@@ -158,10 +169,7 @@ func (r *release) manifests(p parts, images map[string]string) error {
 	for _, m := range []struct {
 		file      string
 		documents []document
-	}{{manifestFile, p.install}, {tektonFile, p.tekton}} {
-		if len(m.documents) == 0 {
-			continue
-		}
+	}{{manifestFile, p.install}, {tektonFile, p.tekton}, {helloFile, p.hello}} {
 		text, err := render(m.documents, images, r.version)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.file, err)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
@@ -191,6 +192,37 @@ func TestExampleIsTheDefault(t *testing.T) {
 	}
 }
 
+// TestSamples reads the samples as an API server reads them, and then as the controller does.
+func TestSamples(t *testing.T) {
+	files, err := filepath.Glob("../../config/samples/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	kinds := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(kinds); err != nil {
+		t.Fatal(err)
+	}
+	decoder := serializer.NewCodecFactory(kinds, serializer.EnableStrict).UniversalDeserializer()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for part := range strings.SplitSeq(string(text), "---\n") {
+			decoded, _, err := decoder.Decode([]byte(part), nil, nil)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			sample := decoded.(v1alpha1.Object)
+			sample.Default()
+			if faults := sample.Validate(); len(faults) > 0 {
+				t.Errorf("%s: %v", file, faults.ToAggregate())
+			}
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	values := filepath.Join(t.TempDir(), "values.yaml")
 	text := "registry:\n  prefix: r.example/fn # ours\n\nbuild:\n  env: {GOPROXY: \"off\"}\n"
@@ -247,6 +279,7 @@ func TestReadDocuments(t *testing.T) {
 		"Twice":      {"the later one would win", map[string]string{"a.yaml": object, "b.yaml": object}, nil, `ConfigMap "a" of namespace "" is there twice`},
 		"Unknown":    {"nobody knows when to apply it", map[string]string{"a.yaml": "kind: Secret\nmetadata: {name: s}\n"}, nil, "a.yaml: object 1 is a \"Secret\""},
 		"Nameless":   {"it cannot be applied", map[string]string{"a.yaml": object + "---\nkind: Role\n"}, nil, "a.yaml: object 2"},
+		"Nothing":    {"a release without objects", map[string]string{"README.md": "x"}, nil, "there are none"},
 		"NoYAML":     {"a slip of the pen", map[string]string{"a.yaml": "a: b: c\n"}, nil, "a.yaml: object 1"},
 	}
 	for name, tc := range cases {
@@ -257,7 +290,7 @@ func TestReadDocuments(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			all, err := readDocuments(root, "parts", "missing")
+			all, err := readDocuments(root, "parts/*.yaml")
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("%s: got %v, want %q", tc.reason, err, tc.err)

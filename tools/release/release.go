@@ -79,8 +79,8 @@ func emptied(dir string) error {
 // recipe says what is in one of our images.
 type recipe struct {
 	name, title string
-	// pkg is the package of the one program in it, which goes to /lambkin.
-	pkg string
+	// pkg is the package of the one program in it, and place where that goes.
+	pkg, place string
 	// system adds what programs expect of a system: certificate authorities, the names of users, /tmp.
 	system bool
 	// stamped is as in program.
@@ -91,20 +91,17 @@ type recipe struct {
 // program and changes with it only: a release without news in it makes no function start anew.
 func recipes() []recipe {
 	return []recipe{
-		{name: "runtime", title: "Lambkin runtime: PID 1 of every function's container", pkg: "./runtime-api"},
-		{name: "builder", title: "Lambkin builder: the first and last steps of builds", pkg: "./buildtemplates/builder", system: true, stamped: true},
-		{name: "controller", title: "Lambkin controller", pkg: "./controller", system: true, stamped: true},
-		{name: "lambkin", title: "Lambkin command line and gateway", pkg: "./cli", system: true, stamped: true},
+		{name: "runtime", title: "Lambkin runtime: PID 1 of every function's container", pkg: "./runtime-api", place: "/lambkin/runtime-api"},
+		{name: "builder", title: "Lambkin builder: the first and last steps of builds", pkg: "./buildtemplates/builder", place: "/lambkin/builder",
+			system: true, stamped: true},
+		{name: "controller", title: "Lambkin controller", pkg: "./controller", place: "/lambkin/controller", system: true, stamped: true},
+		{name: "lambkin", title: "Lambkin command line and gateway", pkg: "./cli", place: "/lambkin/lambkin", system: true, stamped: true},
+		{name: "hello", title: "A Lambda function, to try Lambkin with", pkg: "./functions/go/hello", place: "/var/task/bootstrap"},
 	}
 }
 
-// program is the name of the program: that of its folder, save for the command line's.
-func (i recipe) program() string {
-	if name := filepath.Base(i.pkg); name != "cli" {
-		return name
-	}
-	return "lambkin"
-}
+// program is the name of the program.
+func (i recipe) program() string { return filepath.Base(i.place) }
 
 // images makes all images and gives the references that manifests name them by. Without a registry these are not to be
 // pulled, and say so by their host.
@@ -129,7 +126,6 @@ func (r *release) images(ctx context.Context, work string) (map[string]string, e
 
 // image builds the program for every architecture and puts an image together.
 func (r *release) image(ctx context.Context, work, system string, i recipe) (*image.Image, error) {
-	place := "/lambkin/" + i.program()
 	platforms := make(map[string]image.Files, len(r.architectures))
 	for _, arch := range r.architectures {
 		file := r.binary(work, i, arch)
@@ -137,14 +133,14 @@ func (r *release) image(ctx context.Context, work, system string, i recipe) (*im
 		if err := r.build(ctx, program{pkg: i.pkg, system: "linux", arch: arch, stamped: stamped}, file); err != nil {
 			return nil, err
 		}
-		platforms[arch] = image.Files{place: file}
+		platforms[arch] = image.Files{i.place: file}
 		if i.system {
 			platforms[arch]["/"] = system
 		}
 	}
 	return image.Assemble(work, image.AssembleSpec{
 		Platforms:   platforms,
-		EntryPoint:  []string{place},
+		EntryPoint:  []string{i.place},
 		Env:         i.environment(),
 		Annotations: r.annotations(i),
 		Created:     r.created(i),
@@ -156,7 +152,11 @@ func (r *release) binary(work string, i recipe, arch string) string {
 	return filepath.Join(work, i.name+"-"+arch, i.program())
 }
 
+// environment are the variables that programs look for, and those by which a Lambda function is known.
 func (i recipe) environment() map[string]string {
+	if strings.HasPrefix(i.place, image.TaskRoot) {
+		return map[string]string{"LAMBDA_TASK_ROOT": image.TaskRoot}
+	}
 	if !i.system {
 		return nil
 	}

@@ -164,11 +164,8 @@ func TestReleaseIsDeterministic(t *testing.T) {
 // reference is how the manifest of a release names an image.
 func reference(t *testing.T, dir, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return regexp.MustCompile(`\S+/` + name + `@sha256:[0-9a-f]{64}`).FindString(string(text))
+	text := readText(t, filepath.Join(dir, manifestFile)) + readText(t, filepath.Join(dir, helloFile))
+	return regexp.MustCompile(`\S+/` + name + `@sha256:[0-9a-f]{64}`).FindString(text)
 }
 
 func TestReleaseWritesLayouts(t *testing.T) {
@@ -216,6 +213,7 @@ func TestReleasePushes(t *testing.T) {
 	reg := &image.Registry{PlainHTTP: r.plainHTTP}
 	for name, want := range map[string]image.Config{
 		"runtime": {EntryPoint: []string{"/lambkin/runtime-api"}, User: image.Nobody},
+		"hello":   {EntryPoint: []string{"/var/task/bootstrap"}, User: image.Nobody, Env: []string{"LAMBDA_TASK_ROOT=/var/task"}},
 		"lambkin": {EntryPoint: []string{"/lambkin/lambkin"}, User: image.Nobody,
 			Env: []string{"HOME=/tmp", "PATH=/lambkin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"}},
 	} {
@@ -233,7 +231,7 @@ func TestReleasePushes(t *testing.T) {
 		if d := cmp.Diff(want, image.Config{EntryPoint: got.EntryPoint, User: got.User, Env: got.Env}); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
-		if stamped := got.Labels["org.opencontainers.image.revision"] == r.commit.revision; stamped != (name != "runtime") {
+		if stamped := got.Labels["org.opencontainers.image.revision"] == r.commit.revision; stamped != (name == "lambkin") {
 			t.Errorf("labels of %s: %v", name, got.Labels)
 		}
 		if _, text := get(t, hub.URL+"/v2/system/lambkin/"+name+"/referrers/"+digest); !strings.Contains(text, spdxMediaType) {
@@ -279,7 +277,7 @@ func TestReleaseFails(t *testing.T) {
 		"Values":  {"no such file", func(t *testing.T, r *release) { r.values = filepath.Join(t.TempDir(), "none") }, "no such file"},
 		"Embeds":  {"the command line has no place for manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "cli")) }, "the command line has no place for manifests"},
 		"License": {"archives need it", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "LICENSE")) }, "pack LICENSE"},
-		"Parts":   {"a checkout without manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "config")) }, "no objects"},
+		"Parts":   {"a checkout without manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "config")) }, "there are none"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
