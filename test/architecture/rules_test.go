@@ -157,7 +157,7 @@ func fences() []fence {
 	return []fence{
 		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
 		{"k8s.io/", []string{"buildtemplates", "cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
-		{"sigs.k8s.io/yaml", []string{"buildtemplates/manifests", "cli", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
+		{"sigs.k8s.io/yaml", []string{"buildtemplates/manifests", "cli", "docs", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
 		{"sigs.k8s.io/", []string{"cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"knative.dev/", []string{"controller", "internal/engine/knative"}, "only what talks to a cluster needs its types"},
 		{"github.com/tektoncd/", []string{"buildtemplates", "cli/cluster", "controller"}, "only builds need it"},

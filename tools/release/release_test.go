@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/registry" //nolint:depguard // a real registry as the double
+	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
 )
