@@ -189,6 +189,9 @@ func bring(ctx context.Context, store *image.Store, dir string, b v1alpha1.Blob)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
+	if image.KindOf(err) == image.KindCorrupt { // it is not as long as the object says
+		return image.Archive{}, v1alpha1.Failf(v1alpha1.ReasonCodeInvalid, "%v", err)
+	}
 	if err != nil {
 		return image.Archive{}, fmt.Errorf("cannot take code in: %w", err)
 	}

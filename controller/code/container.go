@@ -70,7 +70,7 @@ func (t *task) reference() string {
 // wrapped looks at the image, and bakes it if it is one for Lambda.
 func (r *Resolver) wrapped(ctx context.Context, t *task, say func(string)) (Result, error) {
 	own, uri := t.Spec.Code.Image, t.Spec.Code.Image.URI
-	registry, err := r.withSecrets(ctx, t)
+	registry, err := r.withSecrets(ctx, t, uri)
 	if err != nil {
 		return Result{}, err
 	}
@@ -136,7 +136,7 @@ func protocolOf(t *task, found image.Config) v1alpha1.Protocol {
 func (r *Resolver) inspected(ctx context.Context, t *task, result Result) (Result, error) {
 	found, err := r.jobs.do(ctx, keyOf("inspect", t.Image, t.architecture()), t.Owner, func(ctx context.Context, say func(string)) (Result, error) {
 		say(fmt.Sprintf("Image %s is being looked at.", t.Image))
-		registry, err := r.withSecrets(ctx, t)
+		registry, err := r.withSecrets(ctx, t, t.Image)
 		if err != nil {
 			return Result{}, err
 		}
@@ -154,9 +154,9 @@ func (r *Resolver) inspected(ctx context.Context, t *task, result Result) (Resul
 	return found, err
 }
 
-// withSecrets gives the way to registries with the credentials of the function's pods before our own. To our own part of
-// the registry there are only ours.
-func (r *Resolver) withSecrets(ctx context.Context, t *task) (*image.Registry, error) {
+// withSecrets gives the way to registries with the credentials of the function's pods, which hold for the repository of
+// its image before our own do. To all others there are only ours.
+func (r *Resolver) withSecrets(ctx context.Context, t *task, reference string) (*image.Registry, error) {
 	names, err := r.pullSecrets(ctx, t)
 	if err != nil || len(names) == 0 {
 		return r.connection(t), err
@@ -179,9 +179,9 @@ func (r *Resolver) withSecrets(ctx context.Context, t *task) (*image.Registry, e
 	if err != nil {
 		return nil, v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "pull secrets %s: %v", strings.Join(names, ", "), err)
 	}
-	ours := fullName(t.platform.Registry.Prefix) + "/"
+	own := repositoryOf(fullName(reference))
 	return r.connection(t).As(func(ctx context.Context, repository string) (image.Login, error) {
-		if strings.HasPrefix(fullName(repository)+"/", ours) {
+		if fullName(repository) != own {
 			return image.FirstOf(nil)(ctx, repository)
 		}
 		return image.FirstOf(theirs, nil)(ctx, repository)

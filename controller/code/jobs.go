@@ -55,7 +55,7 @@ type job struct {
 type work func(ctx context.Context, say func(doing string)) (Result, error)
 
 func newJobs(cfg Config) *jobs {
-	j := &jobs{patience: cfg.Patience, finished: cfg.Finished, outcomes: newMemory[outcome](cfg), running: make(map[string]*job)}
+	j := &jobs{patience: cfg.Patience, finished: cfg.Finished, outcomes: newMemory[outcome](cfg, cfg.Memory), running: make(map[string]*job)}
 	j.life, j.stop = context.WithCancel(context.Background())
 	return j
 }
@@ -188,8 +188,8 @@ type clock func() time.Time
 // Now is the time.
 func (c clock) Now() time.Time { return c() }
 
-func newMemory[T any](cfg Config) *memory[T] {
-	return &memory[T]{cache.NewLRUExpireCacheWithClock(remembered, clock(cfg.Now)), cfg.Memory}
+func newMemory[T any](cfg Config, age time.Duration) *memory[T] {
+	return &memory[T]{cache.NewLRUExpireCacheWithClock(remembered, clock(cfg.Now)), age}
 }
 
 func (m *memory[T]) get(key string) (T, bool) {

@@ -78,10 +78,14 @@ func New(cfg Config) *Resolver {
 		cfg.Finished = func(client.Object) {}
 	}
 	return &Resolver{
-		cfg: cfg, jobs: newJobs(cfg), tags: newMemory[string](cfg), baked: newMemory[string](cfg),
+		cfg: cfg, jobs: newJobs(cfg), tags: newMemory[string](cfg, cfg.Memory), baked: newMemory[string](cfg, bakedMemory*cfg.Memory),
 		bakes: make(chan struct{}, cfg.Bakes), reads: make(chan struct{}, cfg.Fetches),
 	}
 }
+
+// bakedMemory is how much longer than anything else it holds that an image was made: it is named by all that is in it, and
+// only somebody who removes it from the registry can make it wrong.
+const bakedMemory = 6
 
 func orDefault[T comparable](v, byDefault T) T {
 	var zero T
