@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
-	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/outbound"
 )
 
@@ -63,7 +62,7 @@ func (r *Resolver) download(ctx context.Context, z *zipped) (v1alpha1.Blob, erro
 	}
 	defer body.Close()
 	source := &attentive{r: body}
-	digest, size, err := r.store(z.task).Put(ctx, source, lambda.MaxUnzipped)
+	digest, size, err := r.store(z.task).Put(ctx, source, r.limit)
 	switch {
 	case source.err != nil:
 		return v1alpha1.Blob{}, v1alpha1.Failf(v1alpha1.ReasonCodeUnavailable, "cannot fetch %q: %v", outbound.Redacted(from.Location), source.err)

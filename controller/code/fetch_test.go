@@ -29,7 +29,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/code.zip":
 		_, _ = w.Write(s.body)
 	case "/large.zip":
-		_, _ = io.CopyN(w, zeros{}, 300<<20)
+		_, _ = io.CopyN(w, zeros{}, 1<<20)
 	case "/away":
 		http.Redirect(w, r, "http://site.test/code.zip", http.StatusFound)
 	default:
@@ -98,6 +98,7 @@ func TestFetchFailures(t *testing.T) {
 	newSite(w, data)
 	sum := sha256.Sum256(data)
 	digest := hex.EncodeToString(sum[:])
+	w.resolver.limit = 1<<20 - 1
 	w.image(newFunction("right", at("https://site.test/code.zip", digest)))
 	cases := map[string]struct {
 		reason string

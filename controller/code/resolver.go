@@ -14,6 +14,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
@@ -61,6 +62,7 @@ type Resolver struct {
 	baked *memory[string] // images by digest, by what they were made from
 	bakes chan struct{}
 	reads chan struct{}
+	limit int64 // bytes of an archive that is fetched
 
 	mu       sync.Mutex
 	registry *image.Registry // made for the settings beside it
@@ -79,7 +81,7 @@ func New(cfg Config) *Resolver {
 	}
 	return &Resolver{
 		cfg: cfg, jobs: newJobs(cfg), tags: newMemory[string](cfg, cfg.Memory), baked: newMemory[string](cfg, bakedMemory*cfg.Memory),
-		bakes: make(chan struct{}, cfg.Bakes), reads: make(chan struct{}, cfg.Fetches),
+		bakes: make(chan struct{}, cfg.Bakes), reads: make(chan struct{}, cfg.Fetches), limit: lambda.MaxUnzipped,
 	}
 }
 
