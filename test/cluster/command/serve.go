@@ -22,8 +22,7 @@ func serveRegistry(ctx context.Context, c cli, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	return serve(ctx, layout.RegistryPort, r)
+	return errors.Join(serve(ctx, layout.RegistryPort, r), r.Close())
 }
 
 // serveFiles is the node's process that serves modules, packages and repositories.

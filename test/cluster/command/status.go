@@ -24,7 +24,7 @@ func status(ctx context.Context, c cli, _ []string) error {
 	if err != nil {
 		return err
 	}
-	usage, err := node.Usage(state.Init, c.cluster.Dir)
+	usage, err := node.Measure(state.Init, c.cluster.Dir)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func status(ctx context.Context, c cli, _ []string) error {
 	}
 	fmt.Fprintf(t, "\n%d processes\t%d MiB\n\n", usage.Processes, usage.Memory>>20)
 	if err := t.Flush(); err != nil {
-		return err
+		return fmt.Errorf("table: %w", err)
 	}
 	fmt.Fprint(c.out, c.cluster.Env(state.Ports))
 	if !ready {

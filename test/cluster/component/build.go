@@ -150,14 +150,14 @@ func env() []string {
 func args(kubernetes string) []string {
 	_, rest, _ := strings.Cut(kubernetes, ".")
 	minor, _, _ := strings.Cut(rest, ".")
-	stamp := "-s -w"
+	stamp := []string{"-s", "-w"}
 	for _, kv := range []string{
 		"gitVersion=" + kubernetes, "gitMajor=1", "gitMinor=" + minor, "gitCommit=module", "gitTreeState=clean",
 		"buildDate=2026-01-01T00:00:00Z",
 	} {
-		stamp += " -X k8s.io/component-base/version." + kv
+		stamp = append(stamp, "-X", "k8s.io/component-base/version."+kv)
 	}
-	return []string{"-ldflags", stamp}
+	return []string{"-ldflags", strings.Join(stamp, " ")}
 }
 
 // command runs with low priority, so that builds do not disturb others on the machine.

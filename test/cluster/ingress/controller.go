@@ -47,6 +47,7 @@ type controller struct {
 // newController starts to watch and returns when everything there is has been seen.
 func newController(ctx context.Context, o options, config *rest.Config, log *slog.Logger) (*controller, error) {
 	config.QPS, config.Burst = 100, 200
+	config.WarningHandler = rest.NoWarnings{} // Endpoints are deprecated, we know
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("client of Kubernetes: %w", err)

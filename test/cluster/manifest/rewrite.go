@@ -144,7 +144,7 @@ func shrink(u *unstructured.Unstructured) error {
 		path := []string{"spec", "template", "spec", field}
 		containers, found, err := unstructured.NestedSlice(u.Object, path...)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", field, err)
 		}
 		if !found {
 			continue
@@ -155,7 +155,7 @@ func shrink(u *unstructured.Unstructured) error {
 			}
 		}
 		if err := unstructured.SetNestedSlice(u.Object, containers, path...); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", field, err)
 		}
 	}
 	unstructured.RemoveNestedField(u.Object, "spec", "template", "spec", "affinity")

@@ -87,16 +87,30 @@ func mounts(c layout.Cluster) error {
 			return err
 		}
 	}
-	// The kubelet and the network plugins write to these places whatever one tells them.
-	for at, dir := range map[string]string{"/var/log": "varlog", "/var/lib/cni": "cnicache"} {
-		if err := os.MkdirAll(at, 0o755); err != nil {
-			return err
-		}
-		if err := mount(c.Path(dir), at, "", unix.MS_BIND); err != nil {
+	if err := mount(c.Path("varlog"), "/var/log", "", unix.MS_BIND); err != nil {
+		return err
+	}
+	// The kubelet and the network plugins make folders in these places, whatever one tells them.
+	for _, dir := range []string{"/etc", "/usr/libexec", "/var/lib"} {
+		if err := ownWrites(dir); err != nil {
 			return err
 		}
 	}
 	return ownKernelSettings()
+}
+
+// ownWrites lets the node see a folder of the machine and keeps what it writes there to itself.
+func ownWrites(dir string) error {
+	own := filepath.Join("/run/writes", strings.ReplaceAll(dir, "/", "_"))
+	upper, work := filepath.Join(own, "upper"), filepath.Join(own, "work")
+	if err := errors.Join(os.MkdirAll(upper, 0o755), os.MkdirAll(work, 0o755)); err != nil {
+		return err
+	}
+	options := "lowerdir=" + dir + ",upperdir=" + upper + ",workdir=" + work
+	if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
+		return fmt.Errorf("mount over %q: %w", dir, err)
+	}
+	return nil
 }
 
 // ownKernelSettings gives the node private copies of settings that belong to the whole machine: the kubelet changes them,

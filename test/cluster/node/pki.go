@@ -64,7 +64,11 @@ func serverCertificate(key *ecdsa.PrivateKey) ([]byte, error) {
 		},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(layout.NodeIP), net.ParseIP(layout.ServiceIP)},
 	}
-	return x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	return der, nil
 }
 
 func writeKey(name string, key crypto.PrivateKey) error {

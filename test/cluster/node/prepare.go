@@ -18,7 +18,7 @@ var configs embed.FS
 
 // prepare writes everything that the node's processes read.
 func prepare(c layout.Cluster, ports layout.Ports) error {
-	for _, dir := range []string{"log", "run", "pki", "etcd", "registry", "kubelet/volume-plugins", "containerd", "cni", "varlog", "cnicache", "git", "packages"} {
+	for _, dir := range []string{"log", "run", "pki", "etcd", "registry", "kubelet/volume-plugins", "containerd", "cni", "varlog", "git", "packages"} {
 		if err := os.MkdirAll(c.Path(dir), 0o755); err != nil {
 			return err
 		}

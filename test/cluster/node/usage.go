@@ -15,24 +15,24 @@ type DaemonUsage struct {
 	Memory  int64 // resident bytes
 }
 
-// NodeUsage is what a node runs and takes.
-type NodeUsage struct {
+// Usage is what a node runs and takes.
+type Usage struct {
 	Daemons   []DaemonUsage
 	Processes int
 	Memory    int64 // resident bytes of all processes; what several share is counted for each
 }
 
-// Usage looks at the processes of a node, by its first process.
-func Usage(init int, dir string) (NodeUsage, error) {
+// Measure looks at the processes of a node, by its first process.
+func Measure(init int, dir string) (Usage, error) {
 	ns, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(init), "ns", "net"))
 	if err != nil {
-		return NodeUsage{}, fmt.Errorf("the node's network: %w", err)
+		return Usage{}, fmt.Errorf("the node's network: %w", err)
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return NodeUsage{}, err
+		return Usage{}, err
 	}
-	var u NodeUsage
+	var u Usage
 	memory := map[string]int64{} // by process id inside
 	for _, e := range entries {
 		status, err := os.ReadFile(filepath.Join("/proc", e.Name(), "status"))

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"bytes"
 	"crypto/md5" //nolint:gosec // the compact index names its files by it
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,7 +23,9 @@ func gemPackages() []Package {
 // gems gives a gem server that has the compact index, which bundler and gem read.
 func gems(pkgs []Package) (map[string][]byte, error) {
 	tree := map[string][]byte{}
-	versions, names := "created_at: 1980-01-01T00:00:00Z\n---\n", "---\n"
+	var versions, names bytes.Buffer
+	versions.WriteString("created_at: 1980-01-01T00:00:00Z\n---\n")
+	names.WriteString("---\n")
 	for _, p := range pkgs {
 		gem, err := gem(p)
 		if err != nil {
@@ -37,10 +40,10 @@ func gems(pkgs []Package) (map[string][]byte, error) {
 		info := fmt.Sprintf("---\n%s %s|checksum:%s,ruby:>= 2.7\n", p.Version, strings.Join(needs, ","), hex.EncodeToString(sum[:]))
 		tree["info/"+p.Name] = []byte(info)
 		infoSum := md5.Sum([]byte(info)) //nolint:gosec // see the import
-		versions += fmt.Sprintf("%s %s %s\n", p.Name, p.Version, hex.EncodeToString(infoSum[:]))
-		names += p.Name + "\n"
+		fmt.Fprintf(&versions, "%s %s %s\n", p.Name, p.Version, hex.EncodeToString(infoSum[:]))
+		fmt.Fprintln(&names, p.Name)
 	}
-	tree["versions"], tree["names"] = []byte(versions), []byte(names)
+	tree["versions"], tree["names"] = versions.Bytes(), names.Bytes()
 	return tree, nil
 }
 
@@ -55,15 +58,16 @@ func gem(p Package) ([]byte, error) {
 		return nil, err
 	}
 	parts := []file{{"metadata.gz", []byte(gemspec(p))}, {"data.tar.gz", data}}
-	checksums := "---\nSHA256:\n"
+	var checksums bytes.Buffer
+	checksums.WriteString("---\nSHA256:\n")
 	for i := range parts {
 		if parts[i].data, err = stored(parts[i].data); err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(parts[i].data)
-		checksums += "  " + parts[i].name + ": " + hex.EncodeToString(sum[:]) + "\n"
+		fmt.Fprintf(&checksums, "  %s: %s\n", parts[i].name, hex.EncodeToString(sum[:]))
 	}
-	sums, err := stored([]byte(checksums))
+	sums, err := stored(checksums.Bytes())
 	if err != nil {
 		return nil, err
 	}

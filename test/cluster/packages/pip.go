@@ -44,12 +44,12 @@ func wheel(p Package) (name string, data []byte, err error) {
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
 		files = append(files, file{name, []byte(p.Files[name])})
 	}
-	about := "Metadata-Version: 2.1\nName: " + p.Name + "\nVersion: " + p.Version + "\n"
+	about := fmt.Appendf(nil, "Metadata-Version: 2.1\nName: %s\nVersion: %s\n", p.Name, p.Version)
 	for _, other := range p.Requires {
-		about += "Requires-Dist: " + other + "\n"
+		about = fmt.Appendf(about, "Requires-Dist: %s\n", other)
 	}
 	files = append(files,
-		file{stem + ".dist-info/METADATA", []byte(about)},
+		file{stem + ".dist-info/METADATA", about},
 		file{stem + ".dist-info/WHEEL", []byte("Wheel-Version: 1.0\nGenerator: lambkin\nRoot-Is-Purelib: true\nTag: py3-none-any\n")},
 	)
 	var record strings.Builder

@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,7 +48,7 @@ func Open(dir string, logger *slog.Logger) (*Registry, error) {
 	r := &Registry{next: registry.New(
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(filepath.Join(dir, "blobs"))),
 		registry.WithReferrersSupport(true),
-		registry.Logger(log.New(logWriter{logger}, "", 0)),
+		registry.Logger(slog.NewLogLogger(logger.Handler(), slog.LevelInfo)),
 	)}
 	name := filepath.Join(dir, "manifests.jsonl")
 	if err := r.replay(name); err != nil {
@@ -86,7 +86,7 @@ func (r *Registry) replay(name string) error {
 			return os.Truncate(name, whole)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("journal %q: %w", name, err)
 		}
 		if err := r.redo(e); err != nil {
 			return err
@@ -167,17 +167,7 @@ func (s *status) Write(p []byte) (int, error) {
 }
 
 func (s *status) copyTo(w http.ResponseWriter) {
-	for k, v := range s.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), s.header)
 	w.WriteHeader(max(s.code, http.StatusOK))
 	_, _ = s.body.WriteTo(w) // the client may be gone
-}
-
-// logWriter turns the lines of a log.Logger into records.
-type logWriter struct{ log *slog.Logger }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.log.Info(string(bytes.TrimSpace(p)))
-	return len(p), nil
 }
