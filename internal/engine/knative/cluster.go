@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -68,7 +70,8 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	shared := true // what is read is never changed
+	log.SetLogger(logr.FromSlogHandler(c.Log.Handler())) // where watches tell their troubles; the first one counts
+	shared := true                                       // what is read is never changed
 	objects, err := cache.New(cfg, cache.Options{
 		HTTPClient: conn.http, Scheme: conn.client.Scheme(), Mapper: conn.client.RESTMapper(), DefaultUnsafeDisableDeepCopy: &shared,
 		ReaderFailOnMissingInformer: true, DefaultTransform: cache.TransformStripManagedFields(),

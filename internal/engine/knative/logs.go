@@ -32,8 +32,9 @@ const (
 // times. The logs of pods that have gone are gone with them.
 func (e *Engine) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOptions, w io.Writer) error {
 	object := v1alpha1.ObjectName(string(fn))
-	err := e.read(ctx, object, new(v1alpha1.Function))
-	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
+	function := new(v1alpha1.Function)
+	err := e.read(ctx, object, function)
+	if lambda.CodeOf(err) == lambda.CodeResourceNotFound || err == nil && function.LambdaName() != string(fn) {
 		return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", lambda.Reference{Name: fn}.ARN(e.Identity))
 	}
 	if err != nil {

@@ -42,6 +42,9 @@ func (r router) find(ctx context.Context, objects client.Reader, ref lambda.Refe
 	if err := r.get(ctx, objects, ref, v1alpha1.ObjectName(name), fn); err != nil {
 		return nil, err
 	}
+	if fn.LambdaName() != name {
+		return nil, r.notFound(ref) // another name that has the same object's
+	}
 	label, err := r.follow(ctx, objects, ref)
 	if err != nil {
 		return nil, err
