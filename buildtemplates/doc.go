@@ -23,6 +23,9 @@
 // see [Dockerfile].) Everything that a build writes is one volume of limited size, and so is gone with the pod, except the
 // caches of package managers if a claim is given for them. Functions of one namespace share these and must trust each other.
 //
+// In namespaces that enforce the restricted profile Tekton must confine its own containers too: set set-security-context to
+// "true" in its ConfigMap feature-flags. A Dockerfile cannot be built there, nor where the baseline profile is enforced.
+//
 // [MakeTaskRun] makes a build that needs nothing installed but Tekton itself. [MakeTask] and [MakePipeline] are the same
 // steps for people who write PipelineRuns and no Functions; config/tekton holds them as YAML.
 package buildtemplates

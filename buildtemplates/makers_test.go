@@ -382,3 +382,28 @@ func TestMakeTaskRunParts(t *testing.T) {
 		})
 	}
 }
+
+func TestInstalled(t *testing.T) {
+	files, err := buildtemplates.Installed(map[string]buildtemplates.Override{"python3.13": {Base: "r/base", Build: "r/build"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := map[string]string{}
+	for _, object := range files["build-python"] {
+		task, ok := object.(*tekton.Task)
+		if !ok || task.Name != buildtemplates.TaskName("python3.13") {
+			continue
+		}
+		for _, p := range task.Spec.Params {
+			if p.Default != nil {
+				defaults[p.Name] = p.Default.StringVal
+			}
+		}
+	}
+	if defaults["base-image"] != "r/base" || defaults["build-image"] != "r/build" {
+		t.Errorf("the defaults are %v, want the operator's images", defaults)
+	}
+	if _, err := buildtemplates.Installed(map[string]buildtemplates.Override{"rust": {Family: "none"}}); err == nil {
+		t.Error("an override that makes no sense is no error")
+	}
+}

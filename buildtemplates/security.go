@@ -46,7 +46,8 @@ func stepSecurity() *corev1.SecurityContext {
 }
 
 // buildahSecurity is what buildah needs to make a user namespace with more than one user in it: the system calls, which
-// the default profile of container runtimes refuses, and newuidmap, which is a program with the right to set ids.
+// the default profile of container runtimes refuses, and newuidmap, which is a program with the right to set ids. With one
+// user alone it cannot even start a RUN.
 func buildahSecurity() *corev1.SecurityContext {
 	sc, yes, no, user := stepSecurity(), true, false, buildahUser
 	sc.RunAsUser, sc.RunAsGroup, sc.ReadOnlyRootFilesystem, sc.AllowPrivilegeEscalation = &user, &user, &no, &yes
@@ -57,7 +58,9 @@ func buildahSecurity() *corev1.SecurityContext {
 
 // buildahEnv chooses what needs no rights: processes in a chroot, and layers as plain folders.
 func buildahEnv() []corev1.EnvVar {
-	return []corev1.EnvVar{{Name: "BUILDAH_ISOLATION", Value: "chroot"}, {Name: "STORAGE_DRIVER", Value: "vfs"}}
+	return []corev1.EnvVar{
+		{Name: "BUILDAH_ISOLATION", Value: "chroot"}, {Name: "STORAGE_DRIVER", Value: "vfs"}, {Name: "XDG_RUNTIME_DIR", Value: "/tmp"},
+	}
 }
 
 // podSecurity lets all steps write to a cache on a volume, by its group.

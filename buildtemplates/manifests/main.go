@@ -27,39 +27,14 @@ func main() {
 	}
 }
 
-// current are the runtimes for which Tasks are installed, by the file that holds these. Others, and those that an
-// operator adds, are built through Functions.
-func current() map[string][]string {
-	return map[string][]string{
-		"build-go":         {buildtemplates.Go, "provided.al2023"},
-		"build-rust":       {buildtemplates.Rust},
-		"build-nodejs":     {"nodejs20.x", "nodejs22.x", "nodejs24.x"},
-		"build-python":     {"python3.10", "python3.11", "python3.12", "python3.13", "python3.14"},
-		"build-ruby":       {"ruby3.3", "ruby3.4"},
-		"build-java":       {"java21", "java25"},
-		"build-dotnet":     {"dotnet8", "dotnet10"},
-		"build-image":      {buildtemplates.Image},
-		"build-dockerfile": {buildtemplates.Dockerfile},
-	}
-}
-
 // write makes all files below dir.
 func write(dir string) error {
-	files := map[string][]runtime.Object{
-		"deploy":                     {buildtemplates.MakeDeployTask()},
-		"pipeline":                   {buildtemplates.MakePipeline()},
-		"namespace/service-accounts": buildtemplates.MakeAccounts(),
-		"namespace/pipelinerun":      {buildtemplates.MakePipelineRun()},
+	files, err := buildtemplates.Installed(nil)
+	if err != nil {
+		return err
 	}
-	for name, ids := range current() {
-		for _, id := range ids {
-			e, err := buildtemplates.Lookup(id, nil)
-			if err != nil {
-				return err
-			}
-			files[name] = append(files[name], buildtemplates.MakeTask(e))
-		}
-	}
+	files["namespace/service-accounts"] = buildtemplates.MakeAccounts()
+	files["namespace/pipelinerun"] = []runtime.Object{buildtemplates.MakePipelineRun()}
 	if err := os.MkdirAll(filepath.Join(dir, "namespace"), 0o755); err != nil {
 		return err
 	}

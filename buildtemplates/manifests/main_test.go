@@ -27,7 +27,7 @@ func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	got := map[string]string{}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || filepath.Ext(name) != ".yaml" {
 			return err
 		}
 		rel, _ := filepath.Rel(dir, name)
