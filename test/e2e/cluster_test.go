@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/buildtemplates/image"
 	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
@@ -36,7 +39,7 @@ func useNamespace(ts *testscript.TestScript, _ bool, _ []string) {
 	namespace := fmt.Sprintf("e2e-%s-%x", strings.Trim(script, "-"), time.Now().UnixNano()&0xffffff)
 	ts.Setenv("KUBECONFIG", kubeconfig)
 	ts.Setenv("NAMESPACE", namespace)
-	for _, name := range []string{"REGISTRY", "REGISTRY_HOST", "INGRESS", "DOMAIN", "GIT_URL", "GIT_DIR_HOST"} {
+	for _, name := range []string{"E2E_ENGINE", "REGISTRY", "REGISTRY_HOST", "INGRESS", "DOMAIN", "GIT_URL", "GIT_DIR_HOST"} {
 		ts.Setenv(name, os.Getenv(name))
 	}
 	ts.Check(ts.Exec("kubectl", "create", "namespace", namespace))
@@ -67,6 +70,21 @@ func lambdaAPI(ts *testscript.TestScript, kubeconfig, namespace string) *httptes
 			r.Out.Header.Del("Authorization") // the API server would take it for its own
 		},
 	})
+}
+
+// makeImage pushes an image, as `docker build` and `docker push` would make it of FROM scratch, COPY, ENV and ENTRYPOINT.
+func makeImage(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("usage: image NAME FOLDER ENV COMMAND…")
+	}
+	variable, value, _ := strings.Cut(args[2], "=")
+	made, err := image.Assemble(ts.MkAbs("."), image.AssembleSpec{
+		Platforms:  map[string]image.Files{runtime.GOARCH: {"/": ts.MkAbs(args[1])}},
+		EntryPoint: args[3:], Env: map[string]string{variable: value},
+	})
+	ts.Check(err)
+	_, err = made.Push(context.Background(), &image.Registry{}, cmp.Or(os.Getenv("REGISTRY_HOST"), os.Getenv("REGISTRY"))+"/"+args[0])
+	ts.Check(err)
 }
 
 // statusURL is where a function or alias, NAME or NAME:ALIAS, is reached.

@@ -10,9 +10,11 @@
 //	                           fn://NAME:QUALIFIER/PATH are the URLs of functions, wherever these are
 //	exec load -n N -c N URL    sends many requests and prints how many ended how; see loadMain
 //	url NAME[:ALIAS]           sets URL to where a function or alias is reached
+//	image NAME FOLDER ENV COMMAND…  pushes an image of a folder to the cluster's registry, with one variable NAME=VALUE
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python], [aws], [boto3] and [sandbox], and [local] and [cluster] for the engine.
+// and the conditions [node], [python], [aws], [boto3] and [sandbox], [git] for a git server inside the
+// cluster, and [local] and [cluster] for the engine.
 //
 // The same scripts run on both engines. On a machine the engine is a server in the test's own process. With
 // E2E_ENGINE=cluster it is a namespace of the cluster that KUBECONFIG names, on which Lambkin is installed; `make e2e`
@@ -27,6 +29,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,7 +58,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint, "url": setURL,
+			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint, "url": setURL, "image": makeImage,
 		},
 	})
 }
@@ -66,6 +69,11 @@ func setup(e *testscript.Env) error {
 	e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
 	e.Setenv("XDG_DATA_HOME", e.WorkDir+"/data")
 	e.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // with the race detector each command would end a second later
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		return fmt.Errorf("find the checkout: %w", err)
+	}
+	e.Setenv("CHECKOUT", checkout)
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
 		out, err := exec.Command("go", "env", name).Output()
 		if err != nil {
@@ -85,6 +93,9 @@ func condition(name string) (bool, error) {
 	}
 	if name == "local" || name == "cluster" {
 		return string(engineOf(os.Getenv)) == name, nil
+	}
+	if name == "git" {
+		return os.Getenv("GIT_DIR_HOST") != "", nil
 	}
 	if name == "sandbox" {
 		return process.Supports().Sandbox == nil, nil

@@ -33,12 +33,21 @@ runtimes() {
   done
 }
 
+# mirror puts the test cluster's images in the place of public ones, as operators do whose clusters reach no other registry.
+mirror() {
+  [ -n "${BASE_IMAGES:-}" ] || exec cat
+  sed -E "s#docker.io/library/(node|python|ruby):[0-9.]+-slim#$REGISTRY/base/\\1#
+s#docker.io/library/(node|python|ruby):[0-9.]+#$REGISTRY/build/\\1#
+s#docker.io/library/golang:[0-9.]+#$REGISTRY/build/go#
+s#public.ecr.aws/lambda/provided:al2023#$REGISTRY/base/provided#"
+}
+
 values >"$out/values.yaml"
 push=${REGISTRY_HOST:-$REGISTRY}
 mkdir -p bin
 go build -o bin/release ./tools/release
 bin/release -version "${VERSION:-e2e}" -out "$out/release" -arch amd64 -cli '' -values "$out/values.yaml" \
   -registry "$REGISTRY/lambkin" -registry-push "$push" ${REGISTRY_PLAIN:+-plain-http "$push,$REGISTRY"}
-kubectl apply --server-side --force-conflicts -f "$out/release/lambkin.yaml"
-kubectl apply --server-side --force-conflicts -f "$out/release/lambkin-tekton.yaml"
+kubectl apply --server-side --force-conflicts -f "$out/release/lambkin.yaml" >/dev/null
+mirror <"$out/release/lambkin-tekton.yaml" | kubectl apply --server-side --force-conflicts -f - >/dev/null
 kubectl -n lambkin-system rollout status deployment --timeout=180s

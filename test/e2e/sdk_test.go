@@ -59,7 +59,7 @@ func (s *sdkRun) create() error {
 		}
 	}
 	waiter := lambda.NewFunctionActiveV2Waiter(s.client, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay = 10 * time.Millisecond })
-	out, err := waiter.WaitForOutput(s.ctx, &lambda.GetFunctionInput{FunctionName: fn}, patience)
+	out, err := waiter.WaitForOutput(s.ctx, &lambda.GetFunctionInput{FunctionName: fn}, patience())
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *sdkRun) release() error {
 
 func (s *sdkRun) updated() error {
 	waiter := lambda.NewFunctionUpdatedV2Waiter(s.client, func(o *lambda.FunctionUpdatedV2WaiterOptions) { o.MinDelay = 10 * time.Millisecond })
-	out, err := waiter.WaitForOutput(s.ctx, &lambda.GetFunctionInput{FunctionName: fn}, patience)
+	out, err := waiter.WaitForOutput(s.ctx, &lambda.GetFunctionInput{FunctionName: fn}, patience())
 	if err != nil {
 		return err
 	}
