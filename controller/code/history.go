@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 )
@@ -60,7 +59,7 @@ func (r *Resolver) prune(ctx context.Context, b *build) {
 	}
 	all, err := r.others(ctx, b)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "Old builds stay.")
+		r.cfg.Log.Error("old builds stay", "namespace", b.namespace, "function", b.FunctionName, "error", err)
 		return
 	}
 	all = slices.DeleteFunc(all, func(run tekton.TaskRun) bool { return succeeded(&run) == corev1.ConditionUnknown })
@@ -69,7 +68,7 @@ func (r *Resolver) prune(ctx context.Context, b *build) {
 		run := &all[i]
 		err := r.cfg.Client.Delete(ctx, run, client.Preconditions{UID: &run.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			log.FromContext(ctx).Error(err, "An old build stays.", "build", run.Name)
+			r.cfg.Log.Error("an old build stays", "namespace", b.namespace, "build", run.Name, "error", err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package code
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -50,6 +51,8 @@ type Config struct {
 	// Memory is how long what was found out holds: what a tag stands for, and that an image was made; 10 minutes by
 	// default. A change of the function or of the configuration ends it at once.
 	Memory time.Duration
+	// Log takes what keeps nobody waiting; nil discards it.
+	Log *slog.Logger
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
 }
@@ -75,6 +78,9 @@ func New(cfg Config) *Resolver {
 	cfg.Patience, cfg.Memory = orDefault(cfg.Patience, 2*time.Second), orDefault(cfg.Memory, 10*time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Finished == nil {
 		cfg.Finished = func(client.Object) {}

@@ -9,7 +9,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/delivery"
@@ -25,15 +24,19 @@ const attemptTimeout = lambda.MaxTimeout + 5*time.Minute
 func (r *Reconciler) attempt(ctx context.Context, a *v1alpha1.AsyncInvocation) (delivery.Step, error) {
 	ev, err := delivery.FromObject(a)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "An event is given up.")
+		r.log().Error("an event is given up", "namespace", a.Namespace, "name", a.Name, "error", err)
 		return delivery.Step{}, nil
 	}
 	if ev.URL != "" {
 		return r.post(ctx, ev)
 	}
 	fn, err := r.function(ctx, a.Namespace, ev.Function.Name)
-	if err != nil || fn == nil {
-		return r.abandoned(ctx, ev, err)
+	if err != nil {
+		return delivery.Step{}, err
+	}
+	if fn == nil { // nobody knows any more where its records would go
+		r.log().Warn("an event is given up because its function was deleted", "namespace", a.Namespace, "function", ev.Function.Name, "requestId", ev.ID)
+		return delivery.Step{}, nil
 	}
 	policy, err := r.policy(ctx, fn, ev.Function.Qualifier)
 	if err != nil {
@@ -74,19 +77,10 @@ func (r *Reconciler) decide(ctx context.Context, fn *v1alpha1.Function, ev deliv
 	ended := r.now()
 	policy, err := r.policy(ctx, fn, qualifier)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "Where dead letters go cannot be read; they go nowhere.", "requestId", ev.ID)
+		r.log().Error("where dead letters go cannot be read; they go nowhere", "namespace", fn.Namespace, "function", fn.Name, "requestId", ev.ID, "error", err)
 		policy = r.policyOf(fn, nil)
 	}
 	return delivery.Decide(ev, policy, result, failure, ended)
-}
-
-// abandoned ends an event whose function is not there: nobody knows any more where its records would go. With an error it
-// is only not known.
-func (r *Reconciler) abandoned(ctx context.Context, ev delivery.Event, err error) (delivery.Step, error) {
-	if err == nil {
-		log.FromContext(ctx).Info("An event is given up because its function was deleted.", "function", ev.Function.Name, "requestId", ev.ID)
-	}
-	return delivery.Step{}, err
 }
 
 // post sends a record to its URL.
@@ -99,7 +93,7 @@ func (r *Reconciler) post(ctx context.Context, ev delivery.Event) (delivery.Step
 	}
 	step := delivery.DecideRecord(ev, failure, r.now())
 	if failure != nil && !step.Again() {
-		log.FromContext(ctx).Error(failure, "A record is given up.", "destination", outbound.Redacted(ev.URL), "requestId", ev.ID)
+		r.log().Error("a record is given up", "destination", outbound.Redacted(ev.URL), "requestId", ev.ID, "error", failure)
 	}
 	return step, nil
 }
@@ -141,28 +135,34 @@ func (r *Reconciler) policyOf(fn *v1alpha1.Function, ran *v1alpha1.FunctionSpec)
 // specOf is the configuration that a qualifier leads to: the function's own, or that of a version. It is nil if it leads
 // nowhere. Of an alias with weights it is the version that has the rest.
 func (r *Reconciler) specOf(ctx context.Context, fn *v1alpha1.Function, qualifier string) (*v1alpha1.FunctionSpec, error) {
-	number, notNumber := strconv.ParseInt(qualifier, 10, 64)
-	switch {
-	case qualifier == "" || qualifier == lambda.LatestVersion:
-		return &fn.Spec, nil
-	case notNumber != nil:
+	if !isVersion(qualifier) {
 		alias := new(v1alpha1.Alias)
 		if found, err := r.get(ctx, fn.Namespace, v1alpha1.AliasObjectName(fn.LambdaName(), qualifier), alias); !found {
 			return nil, err
 		}
-		if alias.Spec.FunctionVersion == lambda.LatestVersion {
-			return &fn.Spec, nil
-		}
-		number, notNumber = strconv.ParseInt(alias.Spec.FunctionVersion, 10, 64)
-		if notNumber != nil {
-			return nil, nil
-		}
+		qualifier = alias.Spec.FunctionVersion
+	}
+	number, ok := numberOf(qualifier)
+	if !ok {
+		return &fn.Spec, nil
 	}
 	version := new(v1alpha1.Version)
 	if found, err := r.get(ctx, fn.Namespace, v1alpha1.VersionObjectName(fn.LambdaName(), number), version); !found {
 		return nil, err
 	}
 	return &version.Spec.Function, nil
+}
+
+// isVersion reports whether a qualifier names a version rather than an alias.
+func isVersion(qualifier string) bool {
+	_, ok := numberOf(qualifier)
+	return ok || qualifier == "" || qualifier == lambda.LatestVersion
+}
+
+// numberOf is the number of a version; false for what is none, such as $LATEST.
+func numberOf(version string) (int64, bool) {
+	number, err := strconv.ParseInt(version, 10, 64)
+	return number, err == nil
 }
 
 // get reads from the cache and reports whether the object is there.

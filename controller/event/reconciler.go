@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -49,6 +50,8 @@ type Reconciler struct {
 	Concurrency, PerFunction int
 	// Grace is how long events that are being tried may go on when the controller stops; zero is 20 seconds.
 	Grace time.Duration
+	// Log takes what is given up; nil discards it.
+	Log *slog.Logger
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
 
@@ -156,6 +159,13 @@ func (r *Reconciler) untilDue(a *v1alpha1.AsyncInvocation) time.Duration {
 		return 0
 	}
 	return a.Status.NextAttempt.Sub(r.now())
+}
+
+func (r *Reconciler) log() *slog.Logger {
+	if r.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.Log
 }
 
 func (r *Reconciler) now() time.Time {

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -36,7 +35,7 @@ func (r *Reconciler) settle(ctx context.Context, a *v1alpha1.AsyncInvocation, st
 		return r.postpone(ctx, a, step)
 	}
 	if step.Condition != "" && step.Condition != delivery.Success {
-		log.FromContext(ctx).Info("An event is given up.", "function", a.Spec.Function, "requestId", a.Spec.RequestID, "condition", step.Condition)
+		r.log().Info("an event is given up", "namespace", a.Namespace, "function", a.Spec.Function, "requestId", a.Spec.RequestID, "condition", step.Condition)
 	}
 	for len(step.Send) > 0 {
 		if err := r.send(ctx, a, step.Send[0]); err != nil {
@@ -62,13 +61,14 @@ func (r *Reconciler) postpone(ctx context.Context, a *v1alpha1.AsyncInvocation, 
 	key := client.ObjectKeyFromObject(a)
 	target := &v1alpha1.AsyncInvocation{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name}}
 	err = r.Client.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // it was deleted
+		r.outcomes.forget(key)
+		return reconcile.Result{}, nil
+	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("cannot write down an attempt of AsyncInvocation %s: %w", key, err)
 	}
 	r.outcomes.forget(key)
-	if err != nil {
-		return reconcile.Result{}, nil // it was deleted
-	}
 	return reconcile.Result{RequeueAfter: max(step.Retry.Sub(r.now()), time.Millisecond)}, nil
 }
 
@@ -104,7 +104,7 @@ func (r *Reconciler) send(ctx context.Context, parent *v1alpha1.AsyncInvocation,
 	case err == nil, apierrors.IsAlreadyExists(err):
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		log.FromContext(ctx).Error(err, "A record is given up: the API server does not take it.", "kind", letter.Kind, "requestId", letter.ID)
+		r.log().Error("a record is given up: the API server does not take it", "namespace", parent.Namespace, "kind", letter.Kind, "requestId", letter.ID, "error", err)
 		return nil
 	default:
 		return fmt.Errorf("cannot send the %s record of AsyncInvocation %s/%s: %w", letter.Kind, parent.Namespace, parent.Name, err)
@@ -119,8 +119,8 @@ func (r *Reconciler) sendLarge(ctx context.Context, letter delivery.Letter) {
 		err = delivery.Post(ctx, r.HTTP, &letter.Event)
 	}
 	if err != nil {
-		log.FromContext(ctx).Error(err, "A record that is too large to be kept is given up.",
-			"kind", letter.Kind, "destination", outbound.Redacted(letter.URL), "requestId", letter.ID)
+		r.log().Error("a record that is too large to be kept is given up",
+			"kind", letter.Kind, "destination", outbound.Redacted(letter.URL), "requestId", letter.ID, "error", err)
 	}
 }
 
