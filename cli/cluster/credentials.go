@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,9 +90,7 @@ func (c *Cluster) SetGitLogin(ctx context.Context, l GitLogin) (Written, error) 
 		values["known_hosts"] = l.KnownHosts
 	}
 	return c.mergeSecret(ctx, l.Secret, kind, func(s *corev1.Secret) error {
-		for key, value := range values {
-			s.Data[key] = value
-		}
+		maps.Copy(s.Data, values)
 		s.Annotations = withGitServer(s.Annotations, server)
 		return nil
 	})
@@ -166,7 +165,7 @@ func (c *Cluster) merge(ctx context.Context, what string, obj client.Object, cha
 		err := c.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)
 		missing := apierrors.IsNotFound(err)
 		if err != nil && !missing {
-			return err
+			return err //nolint:wrapcheck // it is asked what it is, and gets its words below
 		}
 		differs, err := change()
 		if err != nil {

@@ -65,7 +65,11 @@ func withLogin(config []byte, host, username, password string) ([]byte, error) {
 			return nil, fmt.Errorf("write the credentials of %q: %w", host, err)
 		}
 	}
-	return json.Marshal(top)
+	merged, err := json.Marshal(top)
+	if err != nil {
+		return nil, fmt.Errorf("write the credentials of %q: %w", host, err)
+	}
+	return merged, nil
 }
 
 // members are those of a JSON object; none if there is no text.

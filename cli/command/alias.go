@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/rollout"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -83,6 +84,9 @@ func (o *aliasOptions) update(ctx context.Context) error {
 		return err
 	}
 	before := a.Generation
+	if err := rollout.Note(a, a.Spec.FunctionVersion, o.version, everyCall); err != nil {
+		return err
+	}
 	a.Spec.FunctionVersion, a.Spec.AdditionalVersionWeights = o.version, nil
 	if o.description != "" {
 		a.Spec.Description = o.description
@@ -137,19 +141,25 @@ func getAlias(ctx context.Context, e engine.Objects, function, alias string) (*v
 	return a, nil
 }
 
+// everyCall is the share, in per cent, of the one version that an alias points to.
+const everyCall = 100
+
 // pointAlias makes an alias point to one version, creating it if need be.
-func pointAlias(ctx context.Context, e engine.Objects, function, alias, version string) (change, *v1alpha1.Alias, error) {
+func pointAlias(ctx context.Context, e engine.Objects, function, alias, version string) (*v1alpha1.Alias, error) {
 	a := aliasFor(function, alias, version)
 	old := new(v1alpha1.Alias)
 	if err := e.Get(ctx, a.Name, old); err == nil {
 		a.Spec.Description = old.Spec.Description
 		a.Spec.ProvisionedConcurrency = old.Spec.ProvisionedConcurrency
+		a.Labels, a.Annotations = old.Labels, old.Annotations
+		if err := rollout.Note(a, old.Spec.FunctionVersion, version, everyCall); err != nil {
+			return a, err
+		}
 	}
-	did, err := write(ctx, e, a)
-	if err != nil {
-		return did, a, fmt.Errorf("point alias %q of %q to version %s: %w", alias, function, version, err)
+	if _, err := write(ctx, e, a); err != nil {
+		return a, fmt.Errorf("point alias %q of %q to version %s: %w", alias, function, version, err)
 	}
-	return did, a, nil
+	return a, nil
 }
 
 // trafficOf says how calls are shared, such as "2=90% 3=10%".

@@ -119,7 +119,6 @@ func (o *deployOptions) declare(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("from", "git")
 	c.MarkFlagsMutuallyExclusive("from", "url")
 	c.MarkFlagsMutuallyExclusive("local-build", "build-only")
-	c.MarkFlagsMutuallyExclusive("no-traffic", "publish")
 	c.MarkFlagsMutuallyExclusive("no-traffic", "alias")
 	c.MarkFlagsMutuallyExclusive("no-traffic", "build-only")
 }
@@ -308,7 +307,7 @@ func (o *deployOptions) release(ctx context.Context, e engine.Objects, fn *v1alp
 	if err != nil || o.alias == "" {
 		return v, err
 	}
-	_, _, err = pointAlias(ctx, e, lambdaName(fn), o.alias, fmt.Sprint(v.Spec.Version))
+	_, err = pointAlias(ctx, e, lambdaName(fn), o.alias, fmt.Sprint(v.Spec.Version))
 	return v, err
 }
 
@@ -329,7 +328,7 @@ func (o *deployOptions) publishAside(ctx context.Context, e engine.Engine, fn *v
 			return v, nil, err
 		}
 	}
-	_, tag, err := pointAlias(ctx, e, lambdaName(fn), cmp.Or(o.tag, fmt.Sprintf("v%d", v.Spec.Version)), fmt.Sprint(v.Spec.Version))
+	tag, err := pointAlias(ctx, e, lambdaName(fn), cmp.Or(o.tag, fmt.Sprintf("v%d", v.Spec.Version)), fmt.Sprint(v.Spec.Version))
 	if err != nil || !o.wait {
 		return v, tag, err
 	}
@@ -349,7 +348,8 @@ func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
 }
 
 func (o *deployOptions) report(d deployed) error {
-	fn, subject, url := d.fn, "function/"+lambdaName(d.fn), ""
+	fn, subject := d.fn, "function/"+lambdaName(d.fn)
+	var url string
 	switch {
 	case o.app.forMachines() && d.did == published:
 		return o.app.printOne(d.version, nil)

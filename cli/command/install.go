@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ be reachable from the cluster; its credentials are given with "lambkin -n lambki
 type installOptions struct {
 	app *App
 
-	from      string
+	from      []string
 	registry  string
 	plainHTTP []string
 	patience  time.Duration
@@ -43,7 +44,7 @@ func newInstallCommand(app *App) *cobra.Command {
 		RunE:        func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := c.Flags()
-	f.StringVarP(&o.from, "filename", "f", "", "manifest: a file, an https URL, or - for standard input")
+	f.StringArrayVarP(&o.from, "filename", "f", nil, "manifest: a file, an https URL, or - for standard input")
 	f.StringVar(&o.registry, "registry", "", "where code and images of functions are kept: HOST[:PORT]/PATH")
 	f.StringArrayVar(&o.plainHTTP, "plain-http", nil, "registry, as HOST[:PORT], that is spoken to without TLS")
 	f.DurationVar(&o.patience, "timeout", 5*time.Minute, "how long to wait until it works")
@@ -67,7 +68,7 @@ func (o *installOptions) run(ctx context.Context) error {
 		return o.printDry(settings, objects)
 	}
 	err = o.install(ctx, settings, objects)
-	if !errors.Is(err, install.ErrNoRegistry) || !o.app.IO.InTerminal || o.from == "-" {
+	if !errors.Is(err, install.ErrNoRegistry) || !o.app.IO.InTerminal || slices.Contains(o.from, "-") {
 		return err
 	}
 	if settings.Registry, err = o.app.IO.AskOpenly("Registry for code and images of functions (HOST/PATH)"); err != nil {
@@ -111,52 +112,60 @@ func (o *installOptions) printDry(s install.Settings, objects []*install.Object)
 	return install.Write(o.app.IO.Out, objects)
 }
 
-// read finds the manifest.
+// read reads the manifests.
 func (o *installOptions) read(ctx context.Context) ([]*install.Object, error) {
-	switch {
-	case o.from == "":
+	if len(o.from) == 0 {
 		r, err := install.Embedded()
 		if err != nil {
 			return nil, err
 		}
 		return install.Read(r)
-	case o.from == "-":
-		return install.Read(o.app.IO.In)
-	case strings.HasPrefix(o.from, "https://") || strings.HasPrefix(o.from, "http://"):
-		return o.fetch(ctx)
 	}
-	f, err := os.Open(o.from)
+	var all []*install.Object
+	for _, from := range o.from {
+		r, err := o.open(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := install.Read(r)
+		_ = r.Close() // it was only read
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", from, err)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+func (o *installOptions) open(ctx context.Context, from string) (io.ReadCloser, error) {
+	switch {
+	case from == "-":
+		return io.NopCloser(o.app.IO.In), nil
+	case strings.HasPrefix(from, "https://") || strings.HasPrefix(from, "http://"):
+		return fetch(ctx, from)
+	}
+	f, err := os.Open(from)
 	if err != nil {
 		return nil, fmt.Errorf("open the manifest: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	return o.named(install.Read(f))
-}
-
-func (o *installOptions) named(objects []*install.Object, err error) ([]*install.Object, error) {
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.from, err)
-	}
-	return objects, nil
+	return f, nil
 }
 
 // fetchPatience is how long a server may take to give a manifest.
 const fetchPatience = time.Minute
 
-func (o *installOptions) fetch(ctx context.Context) ([]*install.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.from, http.NoBody)
+func fetch(ctx context.Context, from string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, http.NoBody)
 	if err != nil {
-		return nil, usagef("%q is no URL: %w", o.from, err)
+		return nil, usagef("%q is no URL: %w", from, err)
 	}
-	res, err := new(http.Client).Do(req)
+	res, err := (&http.Client{Timeout: fetchPatience}).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the manifest: %v", err) //nolint:errorlint // an error of that server is none of the cluster's
 	}
-	defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<10)); _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch the manifest from %s: the server says %s", o.from, res.Status)
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("fetch the manifest from %s: the server says %s", from, res.Status)
 	}
-	return o.named(install.Read(res.Body))
+	return res.Body, nil
 }

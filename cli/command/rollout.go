@@ -30,7 +30,8 @@ Calls are counted in the function's log. A version that nobody calls in a step p
 called by this command instead, --probes times in each step; containers that answer HTTP themselves need that, because
 they write no such log.
 
-NAME may name the alias (NAME:ALIAS); without, it is the only one that the function has.`
+Without ALIAS it is the only one that the function has. "rollout undo" goes back to where the alias was before it was moved
+last, by this or any other command.`
 
 // Bounds of what is taken as a probe.
 const (
@@ -53,13 +54,15 @@ type rolloutOptions struct {
 func newRolloutCommand(app *App) *cobra.Command {
 	o := &rolloutOptions{app: app}
 	c := &cobra.Command{
-		Use:     "rollout NAME[:ALIAS] --to VERSION",
+		Use:     "rollout NAME [ALIAS] --to VERSION",
 		Short:   "Move an alias to a version in steps, and back if calls fail",
 		Long:    rolloutHelp,
-		Example: "  lambkin rollout orders --to 4\n  lambkin rollout orders:live --to 4 --steps 5,25,100 --interval 5m --max-error-rate 0.5%\n  lambkin rollout orders --to 4 --probe @event.json --interval 10s",
-		Args:    exactly(1), ValidArgsFunction: app.completeFunctions,
+		Example: "  lambkin rollout orders --to 4\n  lambkin rollout orders live --to 4 --steps 5,25,100 --interval 5m --max-error-rate 0.5%\n  lambkin rollout orders --to 4 --probe @event.json --interval 10s",
+		Args:    between(1, 2), ValidArgsFunction: app.completeReleases,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name, o.alias, _ = strings.Cut(args[0], ":")
+			if err := o.parse(args); err != nil {
+				return err
+			}
 			return o.run(cmd.Context())
 		},
 	}
@@ -72,17 +75,32 @@ func newRolloutCommand(app *App) *cobra.Command {
 	f.IntVar(&o.probes, "probes", 10, "calls in each step, with --probe")
 	verb := func(use, short, example string, run func(ctx context.Context) error) *cobra.Command {
 		return &cobra.Command{
-			Use: use, Short: short, Example: "  lambkin rollout " + example, Args: exactly(1), ValidArgsFunction: app.completeFunctions,
+			Use: use, Short: short, Example: "  lambkin rollout " + example, Args: between(1, 2), ValidArgsFunction: app.completeReleases,
 			RunE: func(cmd *cobra.Command, args []string) error {
-				o.name, o.alias, _ = strings.Cut(args[0], ":")
+				if err := o.parse(args); err != nil {
+					return err
+				}
 				return run(cmd.Context())
 			},
 		}
 	}
 	c.AddCommand(
-		verb("undo NAME[:ALIAS]", "Go back to where the alias was before its last rollout", "undo orders", o.undo),
-		verb("status NAME[:ALIAS]", "Show how far the last rollout is, and how its versions do", "status orders -o json", o.status))
+		verb("undo NAME [ALIAS]", "Go back to where the alias was before it was moved last", "undo orders live", o.undo),
+		verb("status NAME [ALIAS]", "Show where the alias is on its way, and how its versions do", "status orders -o json", o.status))
 	return c
+}
+
+// parse reads NAME, NAME:ALIAS or NAME ALIAS.
+func (o *rolloutOptions) parse(args []string) error {
+	name, alias, both := strings.Cut(args[0], ":")
+	if len(args) == 2 {
+		if both {
+			return usagef("the alias is named twice: %q and %q", alias, args[1])
+		}
+		alias = args[1]
+	}
+	o.name, o.alias = name, alias
+	return nil
 }
 
 func (o *rolloutOptions) run(ctx context.Context) error {

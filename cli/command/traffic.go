@@ -24,7 +24,7 @@ func newTrafficCommand(app *App) *cobra.Command {
 		Use:   "traffic NAME ALIAS",
 		Short: "Show or shift how an alias shares its calls between two versions",
 		Long: "--to 3=10% sends a tenth of the calls to version 3 and leaves the rest where it is; --to 3=100% moves the alias;\n" +
-			"--to 3=0% takes version 3 out again.",
+			"--to 3=0% takes version 3 out again. \"lambkin rollout\" does it step by step, \"lambkin rollout undo\" goes back.",
 		Example:           "  lambkin traffic orders live --to 3=10%\n  lambkin traffic orders live --to 3=100%",
 		Args:              exactly(2),
 		ValidArgsFunction: app.completeReleases,
@@ -64,9 +64,12 @@ func (o *trafficOptions) run(ctx context.Context) error {
 	if err := needVersion(ctx, e, o.function, version); err != nil {
 		return err
 	}
-	before := a.Generation
+	before, from := a.Generation, a.Spec.FunctionVersion
 	if err := rollout.Shift(&a.Spec, version, share); err != nil {
 		return &usageError{err}
+	}
+	if err := rollout.Note(a, from, version, share); err != nil {
+		return err
 	}
 	if err := e.Update(ctx, a); err != nil {
 		return fmt.Errorf("shift traffic of %q: %w", o.function+":"+o.alias, err)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -207,7 +207,7 @@ func (r *Rollout) end(ctx context.Context, err error) error {
 		return err
 	}
 	if ctx.Err() != nil {
-		r.Tell("The alias stays as it is; \"lambkin rollout undo %s:%s\" goes back to version %s.", r.Function, r.Alias, r.from)
+		r.Tell("The alias stays as it is; \"lambkin rollout undo %s %s\" goes back to version %s.", r.Function, r.Alias, r.from)
 		return err
 	}
 	back := r.write(ctx, func(a *v1alpha1.Alias) error {
@@ -230,7 +230,7 @@ func (r *Rollout) write(ctx context.Context, change func(*v1alpha1.Alias) error)
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(a.Spec, r.wrote) {
+	if !equality.Semantic.DeepEqual(a.Spec, r.wrote) {
 		return errOvertaken
 	}
 	if err := change(a); err != nil {

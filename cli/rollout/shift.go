@@ -61,6 +61,19 @@ func RecordOf(a *v1alpha1.Alias) *Record {
 	return r
 }
 
+// Note keeps in an alias that its calls are moved from one version to another, so that this can be undone. It is for whoever
+// moves an alias without a rollout; share is what the new version gets, in per cent.
+func Note(a *v1alpha1.Alias, from, to string, share float64) error {
+	if from == to || from == "" {
+		return nil
+	}
+	state := Paused
+	if share == 100 {
+		state = Done
+	}
+	return Record{From: from, To: to, Share: share, State: state}.keep(a)
+}
+
 func (r Record) keep(a *v1alpha1.Alias) error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -73,11 +86,11 @@ func (r Record) keep(a *v1alpha1.Alias) error {
 	return nil
 }
 
-// Undo makes an alias point to where it pointed before its last rollout. It gives the version.
+// Undo makes an alias point to where it pointed before it was moved last. It gives the version.
 func Undo(a *v1alpha1.Alias, reason string) (string, error) {
 	r := RecordOf(a)
 	if r == nil || r.State == RolledBack || (r.State == Done && a.Spec.FunctionVersion != r.To) {
-		return "", fmt.Errorf("alias %q of %q has no rollout to undo: \"lambkin traffic %[2]s %[1]s --to VERSION=100%%\" moves it", a.Spec.Name, a.Spec.FunctionName)
+		return "", fmt.Errorf("of alias %q of %q it is not known where it was before: \"lambkin traffic %[2]s %[1]s --to VERSION=100%%\" moves it", a.Spec.Name, a.Spec.FunctionName)
 	}
 	a.Spec.FunctionVersion, a.Spec.AdditionalVersionWeights = r.From, nil
 	r.Share, r.State, r.Reason = 0, RolledBack, reason

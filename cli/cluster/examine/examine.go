@@ -90,7 +90,10 @@ func (x *Examiner) has(group, version string) (bool, error) {
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("ask for the kinds of %s: %w", group, err)
+	}
+	return true, nil
 }
 
 // kindVersion is the version that the release of a kind wrote on it; empty if we may not know.

@@ -39,6 +39,7 @@ func rightsOf(namespace string) []right {
 	return []right{
 		{"rights to functions", true, "functions cannot be deployed", in(v1alpha1.Group, "functions versions aliases functionurlconfigs layerversions", "get list create update delete")},
 		{"rights to the gateway", true, "code cannot be uploaded and functions cannot be invoked", []authorizationv1.ResourceAttributes{read, write}},
+		{"rights to publish", false, "versions cannot be published", in(v1alpha1.Group, "functions/status", "patch")},
 		{"rights to queue", false, "invoke --async does not work", in(v1alpha1.Group, "asyncinvocations", "create")},
 		{"rights to logs", false, "logs and rollout do not work", append(in("", "pods", "list watch"), in("", "pods/log", "get")...)},
 		{"rights to builds", false, "builds and their logs are not shown", in("tekton.dev", "taskruns", "get list delete")},

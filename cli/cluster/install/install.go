@@ -113,12 +113,12 @@ func (in *Installer) applyOne(ctx context.Context, o *Object) error {
 	err := in.Client.Get(ctx, client.ObjectKeyFromObject(o), before)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
-		return err
+		return fmt.Errorf("read it: %w", err)
 	}
 	after := o.DeepCopy()
 	err = in.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(after), client.FieldOwner(FieldOwner), client.ForceOwnership)
 	if err != nil {
-		return err
+		return fmt.Errorf("write it: %w", err)
 	}
 	did := "configured"
 	if missing {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,19 +22,25 @@ import (
 //go:embed release
 var release embed.FS
 
-// manifestName is the file in folder release that the release writes before it builds the command line.
-const manifestName = "release/lambkin.yaml"
-
 // ErrNone says that this build carries no manifest.
 var ErrNone = errors.New("this build of lambkin carries no install manifest: name one with -f FILE or -f URL")
 
-// Embedded is the manifest of the release that this program belongs to.
+// Embedded are the manifests of the release that this program belongs to. The release puts them into the folder before
+// it builds the program.
 func Embedded() (io.Reader, error) {
-	text, err := release.ReadFile(manifestName)
-	if err != nil {
+	names, err := fs.Glob(release, "release/*.yaml")
+	if err != nil || len(names) == 0 {
 		return nil, ErrNone
 	}
-	return bytes.NewReader(text), nil
+	var all []io.Reader
+	for _, name := range names {
+		text, err := release.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the manifest %s: %w", name, err)
+		}
+		all = append(all, bytes.NewReader(text), strings.NewReader("\n---\n"))
+	}
+	return io.MultiReader(all...), nil
 }
 
 // maxManifest bounds what is read of a manifest, in bytes.
@@ -102,7 +110,10 @@ func items(list *Object) ([]*Object, error) {
 		all = append(all, obj)
 		return nil
 	})
-	return all, err
+	if err != nil {
+		return nil, fmt.Errorf("a List: %w", err)
+	}
+	return all, nil
 }
 
 // Write gives objects as YAML documents.

@@ -70,7 +70,10 @@ func (s Settings) Complete(objects []*Object, own string) error {
 	if c.Registry.Prefix == "" {
 		return ErrNoRegistry
 	}
-	return unstructured.SetNestedStringMap(config.Object, data, "data")
+	if err := unstructured.SetNestedStringMap(config.Object, data, "data"); err != nil {
+		return fmt.Errorf("the manifest's ConfigMap %s: %w", platform.ConfigMap, err)
+	}
+	return nil
 }
 
 // parse gives the mapping at the top of a YAML document, a new one if the text is empty.

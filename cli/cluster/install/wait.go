@@ -71,7 +71,7 @@ func (in *Installer) kindLacks(ctx context.Context, o *Object) (string, error) {
 	now := new(Object)
 	now.SetGroupVersionKind(o.GroupVersionKind())
 	if err := in.Client.Get(ctx, client.ObjectKeyFromObject(o), now); err != nil {
-		return "", err
+		return "", fmt.Errorf("look at it: %w", err)
 	}
 	conditions, _, err := unstructured.NestedSlice(now.Object, "status", "conditions")
 	if err != nil {
@@ -90,7 +90,7 @@ func (in *Installer) kindLacks(ctx context.Context, o *Object) (string, error) {
 func (in *Installer) deploymentLacks(ctx context.Context, key client.ObjectKey) (string, error) {
 	d := new(appsv1.Deployment)
 	if err := in.Client.Get(ctx, key, d); err != nil {
-		return "", err
+		return "", fmt.Errorf("look at it: %w", err)
 	}
 	wanted := int32(1)
 	if d.Spec.Replicas != nil {
