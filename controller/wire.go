@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/rest"
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w := &wiring{manager: m, options: o, log: logger, images: newImages}
+	w := &wiring{manager: m, options: o, log: logger, metrics: metrics.Registry, images: newImages}
 	if err := w.all(ctx); err != nil {
 		return err
 	}
@@ -83,6 +84,7 @@ type wiring struct {
 	manager manager.Manager
 	options options
 	log     logr.Logger
+	metrics prometheus.Registerer
 	images  func(w *wiring) (deploy.Images, error)
 
 	settings *settings.Settings
@@ -115,7 +117,7 @@ func (w *wiring) common(context.Context) error {
 	w.again.namespaces = &watch.Again{Objects: w.everyNamespace}
 	w.settings = &settings.Settings{Client: c, Events: recorder, Changed: w.anew, Valid: settings.NewValid()}
 	w.kinds = &watch.Kinds{Mapper: w.manager.GetRESTMapper(), Arrived: w.anew, Log: w.log}
-	if err := metrics.Registry.Register(w.settings.Valid); err != nil {
+	if err := w.metrics.Register(w.settings.Valid); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -26,14 +27,10 @@ func refusal(obj client.Object, err error) error {
 	}
 }
 
-// isKindMissing reports whether the API server does not know the kind: as the discovery tells it, or, where it was known
-// before, by an answer that names no object.
+// isKindMissing reports whether the API server does not know the kind: as discovery tells it, or, where it was known before,
+// by an answer that is none of the API's own.
 func isKindMissing(err error) bool {
-	if meta.IsNoMatchError(err) {
-		return true
-	}
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients give it as it is
-	return ok && apierrors.IsNotFound(err) && (status.Status().Details == nil || status.Status().Details.Name == "")
+	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // reasonIn is what an admission webhook says, without the words around it.

@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"KindGone": {
 			"Where it was once, the API server finds no such resource.",
-			apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", services, "", "the server could not find the requested resource", 0, true),
+			apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", services, "orders", "404 page not found", 0, true),
 			v1alpha1.ReasonKnativeMissing, "install Knative Serving",
 		},
 	}
