@@ -39,6 +39,23 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestNothingIsBuilt holds that source is refused, whatever it is.
+func TestNothingIsBuilt(t *testing.T) {
+	e := opened(t, Config{}, &theater{})
+	git := &v1alpha1.Git{URL: "https://git.example/f.git"}
+	for name, source := range map[string]*v1alpha1.Source{"code": {Git: git}, "dockerfile": {Git: git, Dockerfile: "Dockerfile"}} {
+		fn := function(t, e, name)
+		fn.Spec.Code = v1alpha1.Code{Source: source}
+		if source.Dockerfile != "" {
+			fn.Spec.Runtime, fn.Spec.Handler = "", ""
+		}
+		must(t, e.Create(t.Context(), fn))
+		if reason, message := condition(t, decided(t, e, fn.Name)); reason != v1alpha1.ReasonBuildUnsupported || !strings.Contains(message, "use a cluster") {
+			t.Errorf("%s: %s %q", name, reason, message)
+		}
+	}
+}
+
 // TestReopenedServes holds that a function that was active is so at once after a restart, however long it takes to get
 // it ready again.
 func TestReopenedServes(t *testing.T) {

@@ -35,6 +35,7 @@ type wish struct {
 	generation int64
 	warm       int
 	code       v1alpha1.Blob // the archive, fetched
+	image      string        // that a version was published with on a cluster
 }
 
 // draft is a unit in the making.
@@ -59,6 +60,9 @@ func (e *Engine) prepare(w wish) (*unit, error) {
 		}
 	}
 	d.deviations = append(d.deviations, unmet(d.spec)...)
+	if d.image != "" {
+		d.deviations = append(d.deviations, "image has no effect on one machine, which runs the version's code.")
+	}
 	return e.makeUnit(d), nil
 }
 

@@ -81,6 +81,7 @@ func (e *Engine) reconcileVersion(name string) error {
 	return e.bringUp(deployable{
 		object: v, status: &v.Status, spec: &v.Spec.Function, slot: s, version: label,
 		fetched: v.Status.CodeSHA256 != "", // a version's code never changes
+		image:   v.Spec.Image,
 	})
 }
 
@@ -101,6 +102,7 @@ type deployable struct {
 	slot    *slot
 	version string
 	fetched bool // the status names the archive of this generation
+	image   string
 	url     string
 }
 
@@ -130,7 +132,7 @@ func (e *Engine) makeReady(d deployable, warm int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, r, err := e.assemble(d, wish{spec: d.spec, version: d.version, generation: d.object.GetGeneration(), warm: warm, code: code})
+	u, r, err := e.assemble(d, wish{spec: d.spec, version: d.version, generation: d.object.GetGeneration(), warm: warm, code: code, image: d.image})
 	if err != nil || r == nil {
 		return u, err
 	}

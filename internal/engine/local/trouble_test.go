@@ -180,6 +180,9 @@ func TestUnmet(t *testing.T) {
 		"Architecture": {func(s *v1alpha1.FunctionSpec) {
 			s.Runtime, s.Handler, s.Architectures = "exec", "bootstrap", []v1alpha1.Architecture{other}
 		}, "The function is for " + string(other)},
+		"Scaling":    {func(s *v1alpha1.FunctionSpec) { s.Scaling = &v1alpha1.Scaling{MinScale: new(int32)} }, "scaling has no effect"},
+		"Pod":        {func(s *v1alpha1.FunctionSpec) { s.Pod = &v1alpha1.Pod{ServiceAccountName: "a"} }, "pod has no effect"},
+		"Visibility": {func(s *v1alpha1.FunctionSpec) { s.HTTP = &v1alpha1.HTTP{Visibility: v1alpha1.VisibilityClusterLocal} }, "http.visibility has no effect"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -190,6 +193,22 @@ func TestUnmet(t *testing.T) {
 				t.Errorf("%s: %s %q, exact: %v; want Ready and %q", name, reason, message, exact, tc.want)
 			}
 		})
+	}
+}
+
+// TestVersionsImage holds that the image of a version that comes from a cluster is not passed over in silence.
+func TestVersionsImage(t *testing.T) {
+	e := opened(t, Config{}, &theater{})
+	fn := deployed(t, e, "f")
+	v := &v1alpha1.Version{Spec: v1alpha1.VersionSpec{FunctionName: "f", Version: 1, Function: fn.Spec, Image: "registry.example/f@sha256:1"}}
+	v.Spec.Function.Async = nil
+	must(t, e.Create(t.Context(), v))
+	eventually(t, func() bool {
+		must(t, e.Get(t.Context(), v.Name, v))
+		return v.Status.ObservedGeneration == v.Generation
+	})
+	if c := meta.FindStatusCondition(v.Status.Conditions, v1alpha1.ConditionExact); c == nil || !strings.HasPrefix(c.Message, "image has no effect") {
+		t.Errorf("the version is %+v", v.Status.Conditions)
 	}
 }
 
