@@ -127,14 +127,18 @@ func imports() map[string][]string {
 
 		// Images and how code becomes one.
 		"buildtemplates":           {"api/v1alpha1", "bootstrap"},
+		"buildtemplates/image":     {"internal/archive", "internal/lambda"},
 		"buildtemplates/manifests": {"buildtemplates"},
 		"buildtemplates/source":    {"internal/archive", "internal/lambda"},
 		"buildtemplates/builder":   {"buildtemplates/image", "buildtemplates/source", "internal/archive", "internal/lambda"},
 
 		"functions": {},
 
+		// What the operator of a cluster decides.
+		"internal/platform": {"buildtemplates", "internal/lambda"},
+
 		// What users get is put together here.
-		"tools/release": {"buildtemplates/image", "internal/platform"},
+		"tools/release": {"buildtemplates", "buildtemplates/image", "internal/platform"},
 	}
 }
 
@@ -155,7 +159,7 @@ func (f fence) wayOut() string {
 
 func fences() []fence {
 	return []fence{
-		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway"}, "objects end where code and processes begin"},
+		{"k8s.io/apimachinery", []string{"api", "buildtemplates", "cli", "controller", "internal/engine", "internal/gateway", "internal/platform"}, "objects end where code and processes begin"},
 		{"k8s.io/", []string{"buildtemplates", "cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},
 		{"sigs.k8s.io/yaml", []string{"buildtemplates/manifests", "cli", "docs", "internal/platform", "tools/release"}, "manifests are files, and files are the command line's and the release's"},
 		{"sigs.k8s.io/", []string{"cli/cluster", "controller", "internal/engine/knative"}, "only what talks to a cluster needs its clients"},

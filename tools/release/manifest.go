@@ -14,6 +14,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/lambkin-dev/lambkin/buildtemplates"
 	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
@@ -76,7 +77,45 @@ func readParts(root, values string) (parts, error) {
 	if err != nil {
 		return p, err
 	}
-	return p, addValues(p.install, string(text))
+	return p, p.add(string(text))
+}
+
+// add adds the operator's values: to the ConfigMap, and as defaults of the Tasks.
+func (p *parts) add(values string) error {
+	c, err := platform.Parse(values)
+	if err != nil {
+		return fmt.Errorf("-values: %w", err)
+	}
+	if len(c.Runtimes) > 0 {
+		if p.tekton, err = tasks(c.Runtimes); err != nil {
+			return fmt.Errorf("-values: %w", err)
+		}
+	}
+	return addConfig(p.install, values)
+}
+
+// tasks makes what is in config/tekton with the operator's images in it.
+func tasks(runtimes map[string]buildtemplates.Override) ([]document, error) {
+	files, err := buildtemplates.Installed(runtimes)
+	if err != nil {
+		return nil, err
+	}
+	var all []document
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		for _, object := range files[name] {
+			text, err := yaml.Marshal(object)
+			if err != nil {
+				return nil, fmt.Errorf("write %s: %w", name, err)
+			}
+			documents, err := parse(string(text))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, documents...)
+		}
+	}
+	inOrder(all)
+	return all, unique(all)
 }
 
 // readDocuments reads YAML files, given by patterns, of a folder. It sorts them by the order of their kinds, and those of
@@ -103,10 +142,15 @@ func readDocuments(folder string, patterns ...string) ([]document, error) {
 			all = append(all, documents...)
 		}
 	}
+	inOrder(all)
+	return all, unique(all)
+}
+
+// inOrder sorts objects by the order of their kinds.
+func inOrder(all []document) {
 	slices.SortStableFunc(all, func(a, b document) int {
 		return cmp.Compare(slices.Index(kinds(), a.head.Kind), slices.Index(kinds(), b.head.Kind))
 	})
-	return all, unique(all)
 }
 
 var separator = regexp.MustCompile(`(?m)^---[ \t]*\n`)
@@ -141,11 +185,8 @@ func unique(all []document) error {
 	return nil
 }
 
-// addValues gives the ConfigMap the key that is the operator's.
-func addValues(all []document, values string) error {
-	if _, err := platform.Parse(values); err != nil {
-		return fmt.Errorf("-values: %w", err)
-	}
+// addConfig gives the ConfigMap the key that is the operator's.
+func addConfig(all []document, values string) error {
 	i := slices.IndexFunc(all, func(d document) bool { return isConfig(d.head) })
 	if i < 0 || !strings.Contains(all[i].text, "\ndata:\n") {
 		return fmt.Errorf("no ConfigMap %q with data to put -values into", platform.ConfigMap)

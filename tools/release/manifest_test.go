@@ -262,6 +262,37 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestValuesOfRuntimes has the operator's images in the Tasks.
+func TestValuesOfRuntimes(t *testing.T) {
+	var p parts
+	var err error
+	if p.install, err = parse("kind: ConfigMap\nmetadata: {name: lambkin-config}\ndata:\n  a: b\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.add("runtimes: {nodejs22.x: {base: r.example/base/node:1, build: r.example/build/node:1}}\n"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := render(p.tekton, references(), "v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := readDocuments("../../config", "tekton/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.tekton) != len(files) {
+		t.Errorf("%d objects, and %d without values", len(p.tekton), len(files))
+	}
+	for _, want := range []string{"default: r.example/base/node:1", "default: r.example/build/node:1", references()["builder"]} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no Task has %s", want)
+		}
+	}
+	if err := p.add("runtimes: {rust: {family: none}}\n"); err == nil || !strings.Contains(err.Error(), "-values") {
+		t.Errorf("an override that makes no sense: %v", err)
+	}
+}
+
 const object = "kind: ConfigMap\nmetadata:\n  name: a\n"
 
 func TestReadDocuments(t *testing.T) {

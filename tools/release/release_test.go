@@ -102,7 +102,7 @@ func newRelease(t *testing.T) *release {
 	t.Helper()
 	return &release{
 		options: options{
-			root: checkout(t), out: filepath.Join(t.TempDir(), "dist"), version: "v1.2.3", architectures: list{"amd64", "arm64"},
+			root: checkout(t), out: filepath.Join(t.TempDir(), "dist"), version: "v1.2.3", architectures: list{"amd64"},
 			archives: list{"linux/amd64", "darwin/arm64"}, certificates: certificate(t),
 		},
 		commit: facts{revision: strings.Repeat("c", 40), time: time.Unix(1_700_000_000, 0).UTC()},
@@ -206,7 +206,7 @@ func TestReleasePushes(t *testing.T) {
 	defer hub.Close()
 	r := newRelease(t)
 	r.registry, r.registryPush, r.archives = "registry.cluster.local:5000/system/lambkin", strings.TrimPrefix(hub.URL, "http://"), nil
-	r.plainHTTP = list{r.registryPush}
+	r.plainHTTP, r.architectures = list{r.registryPush}, list{"amd64", "arm64"}
 	if err := r.make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,6 @@ func TestReleaseFails(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := newRelease(t)
-			r.architectures = list{"amd64"}
 			tc.broken(t, r)
 			if err := r.make(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s: got %v, want it to say %q", tc.reason, err, tc.want)
@@ -301,7 +300,7 @@ func removeAll(t *testing.T, path string) {
 // TestReleaseAgain replaces what the release before has left.
 func TestReleaseAgain(t *testing.T) {
 	r := newRelease(t)
-	r.architectures, r.archives = list{"amd64"}, nil
+	r.archives = nil
 	for _, version := range []string{"v1", "v2"} {
 		r.version = version
 		if err := r.make(t.Context()); err != nil {
