@@ -55,7 +55,7 @@ func imports() map[string][]string {
 		"internal/engine/local/store":   {"api/v1alpha1", "internal/lambda"},
 		"internal/engine/local": {
 			"api/v1alpha1", "bootstrap", "internal/archive", "internal/delivery", "internal/engine", "internal/engine/local/blob",
-			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store", "internal/event",
+			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store",
 			"internal/lambda", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
 		"internal/engine/remote":  {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
