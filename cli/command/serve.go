@@ -14,12 +14,6 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// Values of serve's --engine.
-const (
-	serveLocal   = "local"
-	serveCluster = "cluster"
-)
-
 // clusterLinger is how long a gateway that is to end goes on, so that those who balance load learn of it.
 const clusterLinger = 5 * time.Second
 
@@ -29,7 +23,6 @@ type serveOptions struct {
 	engine     string
 	addr       string
 	dataDir    string
-	kubeconfig string
 	domain     string
 	allowHosts []string
 	grace      time.Duration
@@ -45,17 +38,17 @@ func newServeCommand(app *App) *cobra.Command {
 			"interrupted. Everything is kept in one folder.\n\n" +
 			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
 			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.\n\n" +
-			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's.",
+			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's,\n" +
+			"which is that of the pod unless --kubeconfig or KUBECONFIG names another.",
 		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data\n  lambkin serve --engine=cluster --addr :8080",
 		Args:    exactly(0),
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.complete(cmd.Flags().Changed) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.engine, "engine", serveLocal, "what runs the functions: local or cluster")
+	f.StringVar(&o.engine, "engine", engineLocal, "what runs the functions: local or cluster")
 	f.StringVar(&o.addr, "addr", "127.0.0.1:9000", "address to listen on")
 	f.StringVar(&o.dataDir, "data-dir", "", "folder for all data (XDG_DATA_HOME/lambkin)")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "with --engine=cluster: file that says where the cluster is (KUBECONFIG, else the pod's own cluster)")
 	f.StringVar(&o.domain, "cluster-domain", "cluster.local", "with --engine=cluster: end of all names within the cluster")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "further name under which the server may be called")
 	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt (with --engine=cluster 15m20s)")
@@ -65,17 +58,16 @@ func newServeCommand(app *App) *cobra.Command {
 
 // complete sets what depends on the engine, and refuses flags of the other one.
 func (o *serveOptions) complete(given func(flag string) bool) error {
-	foreign := []string{"kubeconfig", "cluster-domain"}
+	foreign := []string{"kubeconfig", "context", "cluster-domain"}
 	switch o.engine {
-	case serveLocal:
-	case serveCluster:
-		foreign = []string{"data-dir"}
+	case engineLocal:
+	case engineCluster:
+		foreign = []string{"context", "data-dir"}
 		if !given("grace") {
 			o.grace = lambda.MaxTimeout + 20*time.Second // the longest invocation comes to its end
 		}
-		o.kubeconfig = orText(o.kubeconfig, o.app.getenv("KUBECONFIG"))
 	default:
-		return usagef("--engine is %q: it must be %s or %s", o.engine, serveLocal, serveCluster)
+		return usagef("--engine is %q: it must be %s or %s", o.engine, engineLocal, engineCluster)
 	}
 	for _, flag := range foreign {
 		if given(flag) {
@@ -98,7 +90,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level}))
 	start := o.startLocal
-	if o.engine == serveCluster {
+	if o.engine == engineCluster {
 		start = o.startCluster
 	}
 	s, err := start(ctx, log)
@@ -133,7 +125,8 @@ func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served
 
 func (o *serveOptions) startCluster(ctx context.Context, log *slog.Logger) (served, error) {
 	s, err := host.StartCluster(ctx, host.ClusterConfig{
-		Addr: o.addr, Kubeconfig: o.kubeconfig, Domain: o.domain, AllowHosts: o.allowHosts, Linger: clusterLinger, Log: log,
+		Addr: o.addr, Kubeconfig: orText(o.app.flags.kubeconfig, o.app.getenv("KUBECONFIG")), Domain: o.domain, AllowHosts: o.allowHosts,
+		Linger: clusterLinger, Log: log,
 	})
 	if err != nil {
 		return nil, err

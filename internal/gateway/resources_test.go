@@ -310,12 +310,13 @@ func TestImageFunction(t *testing.T) {
 
 // TestBase holds where replies say that the gateway is.
 func TestBase(t *testing.T) {
-	for name, c := range map[string]struct{ base, host, proto, want string }{
-		"configured": {"https://lambda.example.com/", "other", "", "https://lambda.example.com/_download/"},
-		"as called":  {"", "127.0.0.2:9", "", "http://127.0.0.2:9/_download/"},
-		"behind TLS": {"", "lambda.example.com", "https", "https://lambda.example.com/_download/"},
+	for name, c := range map[string]struct{ base, path, host, proto, want string }{
+		"configured":   {"https://lambda.example.com/", "", "other", "", "https://lambda.example.com/_download/"},
+		"as called":    {"", "", "127.0.0.2:9", "", "http://127.0.0.2:9/_download/"},
+		"behind TLS":   {"", "", "lambda.example.com", "https", "https://lambda.example.com/_download/"},
+		"below a path": {"", "/namespaces/shop", "gateway", "", "http://gateway/namespaces/shop/_download/"},
 	} {
-		f := newFixture(t, func(config *gateway.Config) { config.BaseURL = c.base })
+		f := newFixture(t, func(config *gateway.Config) { config.BaseURL, config.BasePath = c.base, c.path })
 		f.create("fn")
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+functions+"/fn", nil)
 		if err != nil {

@@ -292,3 +292,23 @@ func TestHealth(t *testing.T) {
 		t.Errorf("other path: %+v", got)
 	}
 }
+
+// TestFrontDoorCarries holds that our own ends lose nothing, and that ordinary callers see none of it.
+func TestFrontDoorCarries(t *testing.T) {
+	var seen *lambda.Invocation
+	url := door(t, func(_ context.Context, in *lambda.Invocation) (*lambda.Result, error) {
+		seen = in
+		return &lambda.Result{Payload: in.Payload, ContentType: "text/plain"}, nil
+	}, nil)
+	const id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+	for _, path := range []string{"/2015-03-31/functions/hello/invocations", "/2015-03-31/functions/hello/invocations?Qualifier=7"} {
+		whole := call(t, http.MethodPost, url+path, "1", awshttp.HeaderCarry, "1", awshttp.HeaderRequestID, id, awshttp.HeaderIdentity, "e30=")
+		if seen.ID != id || seen.CognitoIdentity != "" || whole.Header.Get(awshttp.HeaderPayloadType) != "text/plain" {
+			t.Errorf("%s: saw %+v, told %v", path, seen, whole.Header)
+		}
+		plain := call(t, http.MethodPost, url+path, "1", awshttp.HeaderRequestID, id)
+		if seen.ID == id || plain.Header.Get(awshttp.HeaderPayloadType) != "" {
+			t.Errorf("%s: an ordinary caller chose id %s and was told %v", path, seen.ID, plain.Header)
+		}
+	}
+}

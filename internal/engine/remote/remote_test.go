@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -451,6 +452,7 @@ func TestGuard(t *testing.T) {
 		"TypedByPerson":  {"the address bar", "localhost:9000", http.Header{"Sec-Fetch-Site": {"none"}}, 200, 200},
 		"BrokenOrigin":   {"", "localhost:9000", http.Header{"Origin": {"http://%zz"}}, 403, 200},
 		"OtherLocalSite": {"a function's page must not administrate", "localhost:9000", http.Header{"Sec-Fetch-Site": {"same-site"}}, 403, 200},
+		"SameForeign":    {"a page under a name of somebody else", "evil.example", http.Header{"Origin": {"http://evil.example"}}, 403, 403},
 	}
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for name, tc := range cases {
@@ -469,6 +471,14 @@ func TestGuard(t *testing.T) {
 				if w.Code != door.want {
 					t.Errorf("%s: status = %d, want %d", tc.reason, w.Code, door.want)
 				}
+			}
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Host = tc.host
+			maps.Copy(r.Header, tc.header)
+			remote.GuardOrigin(ok).ServeHTTP(w, r)
+			if crossSite := tc.guarded == 403 && tc.perHost == 200; (w.Code == 403) != crossSite {
+				t.Errorf("%s: by origin alone the status is %d", tc.reason, w.Code)
 			}
 		})
 	}
