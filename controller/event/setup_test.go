@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -16,20 +17,24 @@ import (
 )
 
 func TestSetup(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	known := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(known); err != nil {
 		t.Fatal(err)
 	}
-	options := manager.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}}
-	mgr, err := manager.New(&rest.Config{Host: "http://127.0.0.1:1"}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := new(Reconciler).SetupWithManager(mgr); err != nil {
-		t.Error(err)
-	}
-	if err := new(Reconciler).SetupWithManager(mgr); err == nil {
-		t.Error("two controllers of one kind are set up")
+	anyName := true // names are unique in a process, which may run this test twice
+	for name, tc := range map[string]struct {
+		scheme *runtime.Scheme
+		works  bool
+	}{"Known": {known, true}, "Unknown": {runtime.NewScheme(), false}} {
+		mgr, err := manager.New(&rest.Config{Host: "http://127.0.0.1:1"}, manager.Options{
+			Scheme: tc.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: &anyName},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := new(Reconciler).SetupWithManager(mgr); (err == nil) != tc.works {
+			t.Errorf("%s: SetupWithManager = %v", name, err)
+		}
 	}
 }
 
