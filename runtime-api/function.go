@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
 
@@ -83,7 +85,7 @@ func (f *podFunction) Ready() error {
 	default:
 	}
 	if failure := f.InitFailure(); failure != nil {
-		return &initFailure{kind: failure.Type, message: failure.Message}
+		return &initFailure{kind: failure.Type, message: saidBy(failure)}
 	}
 	return errors.New("no execution environment has initialized yet")
 }
@@ -131,6 +133,18 @@ type initFailure struct{ kind, message string }
 
 // Error gives type and message.
 func (f *initFailure) Error() string { return "init failed: " + f.kind + ": " + f.message }
+
+// saidBy is the sentence of a failure: the runtime's own if it reported one to /init/error, which is about the code and
+// not about any event.
+func saidBy(failure *invoke.Failure) string {
+	var report struct {
+		ErrorMessage string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal(failure.Payload, &report); err != nil || report.ErrorMessage == "" {
+		return failure.Message
+	}
+	return report.ErrorMessage
+}
 
 // maxTermination bounds the last words of a container in bytes; Kubernetes keeps twice as many.
 const maxTermination = 2 << 10

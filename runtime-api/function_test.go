@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 )
 
 // terminationLog is a file as the kubelet makes one for a container, with the words of the container before in it.
@@ -164,6 +166,25 @@ func TestInitFailureLine(t *testing.T) {
 			got := (&initFailure{kind: "T", message: tc.message}).line()
 			if got != tc.want || len(got) > maxTermination || !utf8.ValidString(got) {
 				t.Errorf("%s: got %d bytes %q, want %d bytes %q", tc.reason, len(got), got, len(tc.want), tc.want)
+			}
+		})
+	}
+}
+
+func TestSaidBy(t *testing.T) {
+	cases := map[string]struct {
+		reason, payload, want string
+	}{
+		"Report":  {"the runtime said what its code lacks", `{"errorType":"ImportError","errorMessage":"no module named x"}`, "no module named x"},
+		"Nothing": {"the process ended without a word", ``, "Runtime exited"},
+		"Foreign": {"a report in a form of its own", `["no"]`, "Runtime exited"},
+		"Silent":  {"a report without a sentence", `{"errorType":"ImportError"}`, "Runtime exited"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := saidBy(&invoke.Failure{Type: "T", Message: "Runtime exited", Payload: []byte(tc.payload)})
+			if got != tc.want {
+				t.Errorf("%s: got %q, want %q", tc.reason, got, tc.want)
 			}
 		})
 	}

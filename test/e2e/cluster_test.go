@@ -62,7 +62,7 @@ func lambdaAPI(ts *testscript.TestScript, kubeconfig, namespace string) *httptes
 	ts.Check(err)
 	base, err := url.Parse(cfg.Host)
 	ts.Check(err)
-	base = base.JoinPath("api/v1/namespaces", platform.Namespace, "services", platform.GatewayPort+":"+platform.GatewayService+":"+platform.GatewayPort, "proxy/namespaces", namespace)
+	base = base.JoinPath("/").JoinPath("api/v1/namespaces", platform.Namespace, "services", platform.GatewayPort+":"+platform.GatewayService+":"+platform.GatewayPort, "proxy/namespaces", namespace)
 	return httptest.NewServer(&httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
