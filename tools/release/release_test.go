@@ -150,9 +150,13 @@ func TestReleaseIsDeterministic(t *testing.T) {
 			t.Errorf("there is no %s", want)
 		}
 	}
-	second.version, second.out = "v1.2.4", filepath.Join(t.TempDir(), "dist")
-	if err := second.make(t.Context()); err != nil {
+	checkLayouts(t, first.out)
+	second.version = "v1.2.4"
+	if err := second.make(t.Context()); err != nil { // in place of what was there
 		t.Fatal(err)
+	}
+	if _, err := image.Load(filepath.Join(second.out, "images"), "runtime:v1.2.3"); err == nil {
+		t.Error("the release before is still there")
 	}
 	for name, same := range map[string]bool{"runtime": true, "controller": false} {
 		if a, b := reference(t, first.out, name), reference(t, second.out, name); (a == b) != same {
@@ -168,24 +172,22 @@ func reference(t *testing.T, dir, name string) string {
 	return regexp.MustCompile(`\S+/` + name + `@sha256:[0-9a-f]{64}`).FindString(text)
 }
 
-func TestReleaseWritesLayouts(t *testing.T) {
-	r := newRelease(t)
-	if err := r.make(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"runtime", "controller"} { // the other two are named alike
-		made, err := image.Load(filepath.Join(r.out, "images"), name+":v1.2.3")
+// checkLayouts holds the images in the folder against the manifest, and the files against their digests.
+func checkLayouts(t *testing.T, out string) {
+	t.Helper()
+	for _, name := range []string{"runtime", "controller", "hello"} {
+		made, err := image.Load(filepath.Join(out, "images"), name+":v1.2.3")
 		if err != nil {
 			t.Fatal(err)
 		}
 		digest, err := made.Digest()
-		if want := noRegistry + "/" + name + "@" + digest; err != nil || reference(t, r.out, name) != want {
-			t.Errorf("the manifest has %s, want %s, %v", reference(t, r.out, name), want, err)
+		if want := noRegistry + "/" + name + "@" + digest; err != nil || reference(t, out, name) != want {
+			t.Errorf("the manifest has %s, want %s, %v", reference(t, out, name), want, err)
 		}
 	}
-	for line := range strings.Lines(readText(t, filepath.Join(r.out, checksums))) {
+	for line := range strings.Lines(readText(t, filepath.Join(out, checksums))) {
 		sum, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if got, err := digestOf(filepath.Join(r.out, name)); err != nil || got != sum {
+		if got, err := digestOf(filepath.Join(out, name)); err != nil || got != sum {
 			t.Errorf("%s: %s says %s, it is %s, %v", name, checksums, sum, got, err)
 		}
 	}
@@ -274,10 +276,8 @@ func TestReleaseFails(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "not ours to empty"},
-		"Values":  {"no such file", func(t *testing.T, r *release) { r.values = filepath.Join(t.TempDir(), "none") }, "no such file"},
-		"Embeds":  {"the command line has no place for manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "cli")) }, "the command line has no place for manifests"},
-		"License": {"archives need it", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "LICENSE")) }, "pack LICENSE"},
-		"Parts":   {"a checkout without manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "config")) }, "there are none"},
+		"Values": {"no such file", func(t *testing.T, r *release) { r.values = filepath.Join(t.TempDir(), "none") }, "no such file"},
+		"Parts":  {"a checkout without manifests", func(t *testing.T, r *release) { removeAll(t, filepath.Join(r.root, "config")) }, "there are none"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -297,24 +297,20 @@ func removeAll(t *testing.T, path string) {
 	}
 }
 
-// TestReleaseAgain replaces what the release before has left.
-func TestReleaseAgain(t *testing.T) {
-	r := newRelease(t)
-	r.archives = nil
-	for _, version := range []string{"v1", "v2"} {
-		r.version = version
-		if err := r.make(t.Context()); err != nil {
-			t.Fatal(err)
+// TestCommandLineFails breaks what archives are made of.
+func TestCommandLineFails(t *testing.T) {
+	for missing, want := range map[string]string{"cli": "no place for manifests", "LICENSE": "pack LICENSE"} {
+		r := newRelease(t)
+		removeAll(t, filepath.Join(r.root, missing))
+		if err := r.commandLine(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without %s: got %v, want it to say %q", missing, err, want)
 		}
-	}
-	if _, err := image.Load(filepath.Join(r.out, "images"), "runtime:v1"); err == nil {
-		t.Error("the release before is still there")
 	}
 }
 
 func TestArchive(t *testing.T) {
 	r := newRelease(t)
-	if err := r.make(t.Context()); err != nil {
+	if err := r.commandLine(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(filepath.Join(r.out, "lambkin_v1.2.3_darwin_arm64.tar.gz"))
