@@ -13,7 +13,6 @@ import (
 	"unicode"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
-	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
 
@@ -85,7 +84,7 @@ func (f *podFunction) Ready() error {
 	default:
 	}
 	if failure := f.InitFailure(); failure != nil {
-		return &initFailure{kind: failure.Type, message: saidBy(failure)}
+		return &initFailure{kind: failure.Type, message: saidBy(failure.Payload, failure.Message)}
 	}
 	return errors.New("no execution environment has initialized yet")
 }
@@ -134,14 +133,14 @@ type initFailure struct{ kind, message string }
 // Error gives type and message.
 func (f *initFailure) Error() string { return "init failed: " + f.kind + ": " + f.message }
 
-// saidBy is the sentence of a failure: the runtime's own if it reported one to /init/error, which is about the code and
-// not about any event.
-func saidBy(failure *invoke.Failure) string {
+// saidBy is the sentence of a failure: that of the runtime's report to /init/error, which is about the code and not about
+// any event, or ours if it has none.
+func saidBy(payload []byte, ours string) string {
 	var report struct {
 		ErrorMessage string `json:"errorMessage"`
 	}
-	if err := json.Unmarshal(failure.Payload, &report); err != nil || report.ErrorMessage == "" {
-		return failure.Message
+	if err := json.Unmarshal(payload, &report); err != nil || report.ErrorMessage == "" {
+		return ours
 	}
 	return report.ErrorMessage
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/lambkin-dev/lambkin/runtime-api/invoke"
 )
 
 // terminationLog is a file as the kubelet makes one for a container, with the words of the container before in it.
@@ -182,7 +180,7 @@ func TestSaidBy(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := saidBy(&invoke.Failure{Type: "T", Message: "Runtime exited", Payload: []byte(tc.payload)})
+			got := saidBy([]byte(tc.payload), "Runtime exited")
 			if got != tc.want {
 				t.Errorf("%s: got %q, want %q", tc.reason, got, tc.want)
 			}

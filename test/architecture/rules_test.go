@@ -36,7 +36,7 @@ func imports() map[string][]string {
 		"docs": {"bootstrap", "buildtemplates", "internal/gateway"},
 		"runtime-api": {
 			"bootstrap", "bootstrap/runner", "internal/event", "internal/lambda",
-			"runtime-api/invoke", "runtime-api/pod", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
+			"runtime-api/pod", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 
 		// What goes into images beside the function. The suite is for tests alone, so nobody may import it.
