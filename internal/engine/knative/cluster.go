@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -70,8 +70,8 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	log.SetLogger(logr.FromSlogHandler(c.Log.Handler())) // where watches tell their troubles; the first one counts
-	shared := true                                       // what is read is never changed
+	ctrllog.SetLogger(logr.FromSlogHandler(c.Log.Handler())) //nolint:forbidigo // watches tell their troubles nowhere else; the first one counts
+	shared := true                                           // what is read is never changed
 	objects, err := cache.New(cfg, cache.Options{
 		HTTPClient: conn.http, Scheme: conn.client.Scheme(), Mapper: conn.client.RESTMapper(), DefaultUnsafeDisableDeepCopy: &shared,
 		ReaderFailOnMissingInformer: true, DefaultTransform: cache.TransformStripManagedFields(),

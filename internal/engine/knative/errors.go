@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,25 +40,32 @@ func objectError(ctx context.Context, kind, name string, err error) error {
 	if !errors.As(err, &known) {
 		return unanswered(err)
 	}
-	status := known.Status()
-	switch {
-	case status.Reason == metav1.StatusReasonNotFound && !namesObject(status, name):
+	return answered(known.Status(), kind, name, err)
+}
+
+// answered is the error of a request that the API server refused, or failed at.
+func answered(status metav1.Status, kind, name string, err error) error {
+	switch status.Reason {
+	case metav1.StatusReasonNotFound:
+		if namesObject(status, name) {
+			return absent(kind, name)
+		}
 		return elsewhereAbsent(status)
-	case status.Reason == metav1.StatusReasonNotFound:
-		return absent(kind, name)
-	case status.Reason == metav1.StatusReasonAlreadyExists:
+	case metav1.StatusReasonAlreadyExists:
 		return lambda.Errorf(lambda.CodeResourceConflict, "%s already exists: %s", kind, name)
-	case status.Reason == metav1.StatusReasonConflict:
+	case metav1.StatusReasonConflict:
 		return stale()
-	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
-		return &lambda.Error{Code: lambda.CodeResourceConflict, Message: status.Message, Err: err}
-	case strings.Contains(status.Message, "etcdserver: request is too large"):
-		return lambda.Errorf(lambda.CodeRequestEntityTooLarge, "%s %q is larger than the cluster's database takes", kind, name)
-	case status.Reason == metav1.StatusReasonInternalError || status.Reason == "" || status.Reason == metav1.StatusReasonUnknown:
+	case metav1.StatusReasonInternalError, metav1.StatusReasonUnknown:
+		if strings.Contains(status.Message, "etcdserver: request is too large") {
+			return lambda.Errorf(lambda.CodeRequestEntityTooLarge, "%s %q is larger than the cluster's database takes", kind, name)
+		}
 		return &lambda.Error{Code: lambda.CodeService, Message: "The API server failed: " + status.Message, Err: err}
 	}
 	e := remote.ErrorOf(status)
-	if e.Code == lambda.CodeTooManyRequests {
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		e.Code = lambda.CodeResourceConflict
+	case e.Code == lambda.CodeTooManyRequests:
 		e.Reason = lambda.ReasonCallerRate
 	}
 	if e.Err == nil {

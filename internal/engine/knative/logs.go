@@ -47,14 +47,14 @@ func (e *Engine) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOption
 	if err == nil && opts.Follow {
 		err = l.follow(ctx, opts)
 	}
-	switch {
-	case opts.Follow && ctx.Err() != nil:
-		return nil // that is how following ends
-	case errors.Is(err, errNoWriter):
+	if errors.Is(err, errNoWriter) {
 		return err
-	default:
-		return objectError(ctx, "log of function", string(fn), err)
 	}
+	err = objectError(ctx, "log of function", string(fn), err)
+	if opts.Follow && ctx.Err() != nil {
+		err = nil // that is how following ends
+	}
+	return err
 }
 
 // logReader reads the logs of a function's pods.
