@@ -165,8 +165,8 @@ func (r *Resolver) withSecrets(ctx context.Context, t *task, reference string) (
 	for _, name := range names {
 		secret := new(corev1.Secret)
 		err := r.cfg.Live.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, secret)
-		if apierrors.IsNotFound(err) {
-			continue // as the kubelet does
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			continue // as the kubelet does; and where operators show us no Secrets, our own credentials may do
 		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read Secret %q, which pod.imagePullSecrets or the service account names: %w", name, err)

@@ -1,8 +1,10 @@
 package code
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
@@ -184,6 +189,14 @@ func TestPullSecrets(t *testing.T) {
 	w.image(newFunction("pod", with(v1alpha1.Pod{ServiceAccountName: "other", ImagePullSecrets: []string{"of-pod"}})))
 	w.image(newFunction("account", ofImage(private)))
 	w.wantFailure(newFunction("broken", with(v1alpha1.Pod{ImagePullSecrets: []string{"broken"}})), "A broken Secret is told, not shown.", v1alpha1.ReasonImageUnavailable, "pull secrets broken")
+	w.push("ghcr.io/acme/open:1", v1.Config{Cmd: []string{"/x"}}, map[string]string{"x": "x"})
+	w.funcs.Get = func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+		if _, ok := obj.(*corev1.Secret); ok {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name, errors.New("no"))
+		}
+		return c.Get(ctx, key, obj, opts...)
+	}
+	w.image(newFunction("open", ofImage(v1alpha1.Image{URI: "ghcr.io/acme/open:1"}))) // Secrets that we may not see are no hindrance
 	if len(toUs) != 0 {
 		t.Errorf("our own repositories were asked with the user's login: %q", toUs)
 	}
