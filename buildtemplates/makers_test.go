@@ -1,6 +1,7 @@
 package buildtemplates_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	tekton "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbac "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -405,5 +407,123 @@ func TestInstalled(t *testing.T) {
 	}
 	if _, err := buildtemplates.Installed(map[string]buildtemplates.Override{"rust": {Family: "none"}}); err == nil {
 		t.Error("an override that makes no sense is no error")
+	}
+}
+
+// text is all that a TaskSpec says, but the declarations of its parameters.
+func text(t *testing.T, spec *tekton.TaskSpec) string {
+	t.Helper()
+	rest := spec.DeepCopy()
+	rest.Params = nil
+	out, err := json.Marshal(rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// TestParametersAreUsed holds that no parameter is accepted and ignored, and that the Pipeline hands on all of its own.
+func TestParametersAreUsed(t *testing.T) {
+	for name, spec := range specs(t) {
+		used := text(t, spec)
+		for _, p := range spec.Params {
+			if !strings.Contains(used, "$(params."+p.Name+")") && !strings.Contains(used, "$(params."+p.Name+"[*])") {
+				t.Errorf("%s: parameter %q changes nothing", name, p.Name)
+			}
+			if p.Description == "" {
+				t.Errorf("%s: parameter %q is not described", name, p.Name)
+			}
+		}
+	}
+	pipeline := buildtemplates.MakePipeline().Spec
+	tasks, err := json.Marshal(pipeline.Tasks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pipeline.Params {
+		if !strings.Contains(string(tasks), "$(params."+p.Name) {
+			t.Errorf("the Pipeline's parameter %q changes nothing", p.Name)
+		}
+	}
+	given := map[string]bool{}
+	for _, p := range buildtemplates.MakePipelineRun().Spec.Params {
+		given[p.Name] = true
+	}
+	for _, p := range pipeline.Params {
+		if p.Default == nil && !given[p.Name] {
+			t.Errorf("the example does not give %q, which is needed", p.Name)
+		}
+	}
+}
+
+// TestPipelineFitsTasks holds that the Pipeline gives the Tasks what they need, in the form in which they need it.
+func TestPipelineFitsTasks(t *testing.T) {
+	pipeline := buildtemplates.MakePipeline().Spec
+	given := func(task tekton.PipelineTask) map[string]tekton.ParamType {
+		types := map[string]tekton.ParamType{}
+		for _, p := range task.Params {
+			types[p.Name] = p.Value.Type
+		}
+		return types
+	}
+	tasks := map[string][]*tekton.Task{"build": nil, "deploy": {buildtemplates.MakeDeployTask()}}
+	for _, id := range ids() {
+		tasks["build"] = append(tasks["build"], buildtemplates.MakeTask(lookup(t, id)))
+	}
+	for _, pt := range pipeline.Tasks {
+		types := given(pt)
+		for _, task := range tasks[pt.Name] {
+			for _, p := range task.Spec.Params {
+				got, ok := types[p.Name]
+				if !ok && p.Default == nil {
+					t.Errorf("task %s: %s needs %q", pt.Name, task.Name, p.Name)
+				}
+				if ok && got != p.Type {
+					t.Errorf("task %s: %s wants %q as %s and gets it as %s", pt.Name, task.Name, p.Name, p.Type, got)
+				}
+			}
+		}
+	}
+	results := map[string]bool{}
+	for _, r := range buildtemplates.MakeTask(lookup(t, "python3.12")).Spec.Results {
+		results["$(tasks.build.results."+r.Name+")"] = true
+	}
+	for _, r := range buildtemplates.MakeDeployTask().Spec.Results {
+		results["$(tasks.deploy.results."+r.Name+")"] = true
+	}
+	for _, r := range pipeline.Results {
+		if !results[r.Value.StringVal] {
+			t.Errorf("the Pipeline's result %s is %s, which no Task has", r.Name, r.Value.StringVal)
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	var accounts []string
+	for _, object := range buildtemplates.MakeAccounts() {
+		switch o := object.(type) {
+		case *corev1.ServiceAccount:
+			accounts = append(accounts, o.Name)
+			if o.AutomountServiceAccountToken == nil || *o.AutomountServiceAccountToken {
+				t.Errorf("the token of %s is in every step of its pods", o.Name)
+			}
+		case *rbac.Role:
+			for _, rule := range o.Rules {
+				if slices.Contains(rule.Verbs, "*") || slices.Contains(rule.Resources, "*") || slices.Contains(rule.Resources, "secrets") {
+					t.Errorf("role %s may do more than deploy: %v", o.Name, rule)
+				}
+			}
+		case *rbac.RoleBinding:
+			if len(o.Subjects) != 1 || o.Subjects[0].Name != buildtemplates.DeployAccount {
+				t.Errorf("%s gives rights to %v", o.Name, o.Subjects)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{buildtemplates.BuildAccount, buildtemplates.DeployAccount}, accounts); diff != "" {
+		t.Errorf("accounts -want +got:\n%s", diff)
+	}
+	run := buildtemplates.MakePipelineRun().Spec
+	if run.TaskRunTemplate.ServiceAccountName != buildtemplates.BuildAccount || run.TaskRunSpecs[0].PipelineTaskName != "deploy" || run.TaskRunSpecs[0].ServiceAccountName != buildtemplates.DeployAccount {
+		t.Errorf("the example runs builds as %q and %v", run.TaskRunTemplate.ServiceAccountName, run.TaskRunSpecs)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -176,19 +177,22 @@ func (r *repository) address() string {
 	return r.url
 }
 
+// scpForm is how people write addresses for ssh.
+var scpForm = regexp.MustCompile(`^\w[\w.-]*@\w[\w.-]*:[^\s]+$`)
+
+var errNoGitURL = errors.New("git URL is none: write https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
+
 // checkGitURL lets only URLs pass that lead to a server, and carry no password.
 func checkGitURL(text string) error {
 	if !strings.Contains(text, "://") {
-		user, rest, _ := strings.Cut(text, "@")
-		host, _, ok := strings.Cut(rest, ":")
-		if !ok || user == "" || host == "" || strings.HasPrefix(text, "-") {
-			return errors.New("git URL is none: write https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
+		if !scpForm.MatchString(text) {
+			return errNoGitURL
 		}
 		return nil
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) {
-		return errors.New("git URL is none: write https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
+		return errNoGitURL
 	}
 	if _, has := u.User.Password(); has {
 		return fmt.Errorf("git URL of %s holds a password: put it into a Secret of type kubernetes.io/basic-auth", u.Host)

@@ -319,7 +319,7 @@ func FuzzChoose(f *testing.F) {
 }
 
 func FuzzCheckGitURL(f *testing.F) {
-	for _, s := range []string{"https://h/p", "ssh://git@h:22/p", "git@h:p", "file:///etc", "/etc", "-x@h:p", "https://u:p@h/", "://", "http://", "a@b"} {
+	for _, s := range []string{"https://h/p", "ssh://git@h:22/p", "git@h:p", "file:///etc", "/etc", "-x@h:p", "https://u:p@h/", "://", "http://", "a@b", "/@0:"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/transport"
@@ -27,7 +29,7 @@ const (
 func (r *repository) auth() (transport.AuthMethod, error) {
 	endpoint, err := transport.NewEndpoint(r.url)
 	if err != nil {
-		return nil, fmt.Errorf("git URL is none: write https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
+		return nil, errNoGitURL
 	}
 	if endpoint.Protocol == "ssh" {
 		return r.sshAuth(endpoint.User)
@@ -84,7 +86,7 @@ func (r *repository) sshHost() string {
 	if port == 0 {
 		port = gitssh.DefaultPort
 	}
-	return fmt.Sprintf("%s:%d", strings.Trim(endpoint.Host, "[]"), port)
+	return net.JoinHostPort(strings.Trim(endpoint.Host, "[]"), strconv.Itoa(port))
 }
 
 // sshKey also asks the server for the kinds of keys that known_hosts has, which is not its first choice otherwise.

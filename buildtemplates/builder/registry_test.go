@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -126,3 +129,62 @@ func upload(t *testing.T, prefix string, data []byte) stored {
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// lockedRegistry is a registry that one user may use, over TLS or not.
+type lockedRegistry struct{ host, user, password string }
+
+func newLockedRegistry(t *testing.T, user, password string) *lockedRegistry {
+	t.Helper()
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if u, p, ok := req.BasicAuth(); !ok || u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, req)
+	}))
+	t.Cleanup(server.Close)
+	return &lockedRegistry{strings.TrimPrefix(server.URL, "http://"), user, password}
+}
+
+// dockerConfig is the value of a Secret of type kubernetes.io/dockerconfigjson.
+func (l *lockedRegistry) dockerConfig(user, password string) string {
+	return fmt.Sprintf(`{"auths": {%q: {"username": %q, "password": %q}}}`, l.host, user, password)
+}
+
+// copy brings an image from another registry here.
+func (l *lockedRegistry) copy(t *testing.T, from, to string) string {
+	t.Helper()
+	source, err := name.ParseReference(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := name.ParseReference(l.host + "/" + to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	desc, err := remote.Get(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := remote.WithAuth(&authn.Basic{Username: l.user, Password: l.password})
+	if desc.MediaType.IsIndex() {
+		index, err := desc.ImageIndex()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.WriteIndex(target, index, auth); err != nil {
+			t.Fatal(err)
+		}
+		return target.Name()
+	}
+	img, err := desc.Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(target, img, auth); err != nil {
+		t.Fatal(err)
+	}
+	return target.Name()
+}
