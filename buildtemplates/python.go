@@ -16,7 +16,7 @@ const pipScript = `if [ ! -f requirements.txt ]; then
   exit 0
 fi
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONDONTWRITEBYTECODE=1
-if grep -Eq '^[A-Za-z0-9._-]+(\[[^]]*\])?[[:space:]]*(;|#|$)' requirements.txt; then
+if grep -Eq '^[A-Za-z0-9][A-Za-z0-9._-]*(\[[^]]*\])?[[:space:]]*(;|#|$)' requirements.txt; then
   echo "WARNING: requirements.txt names packages without their versions, so the same source may give others the next time" >&2
 fi
 echo "pip install -r requirements.txt -t ."

@@ -118,10 +118,11 @@ func TestScripts(t *testing.T) {
 		calls  []string
 		says   []string
 		fails  bool
+		silent bool // there is no warning
 	}{
 		"npm ci": {
 			reason: "A lock file is followed to the letter.", id: "nodejs22.x", tools: npm,
-			files: map[string]string{"package.json": "{}", "package-lock.json": "{}"},
+			files: map[string]string{"package.json": "{}", "package-lock.json": "{}"}, silent: true,
 			calls: []string{"node -e process.exit(require(\"./package.json\").scripts?.build ? 0 : 1)", "npm ci --omit=dev"},
 		},
 		"npm build": {
@@ -159,7 +160,7 @@ func TestScripts(t *testing.T) {
 		},
 		"pip": {
 			reason: "Packages go beside the code.", id: "python3.12", tools: map[string]string{"python3": ""},
-			files: map[string]string{"requirements.txt": "requests==2.32.0\n"},
+			files: map[string]string{"requirements.txt": "--no-index\n-r more.txt\n./wheels/x.whl\nrequests==2.32.0\n"}, silent: true,
 			calls: []string{"python3 -m pip install --no-compile --root-user-action=ignore -r requirements.txt --upgrade -t ."},
 		},
 		"pip without versions": {
@@ -253,6 +254,9 @@ func TestScripts(t *testing.T) {
 				if !strings.Contains(printed, want) {
 					t.Errorf("%s\nit says:\n%s\nwant %q", tc.reason, printed, want)
 				}
+			}
+			if tc.silent && strings.Contains(printed, "WARNING") {
+				t.Errorf("%s\nit warns:\n%s", tc.reason, printed)
 			}
 		})
 	}
