@@ -48,18 +48,17 @@ func newScheme() (*runtime.Scheme, error) {
 	return s, nil
 }
 
-// newManager makes the manager for a cluster.
-func newManager(cfg *rest.Config, o options) (manager.Manager, error) {
+// managerOptions say how the manager works.
+func managerOptions(o options) (ctrl.Options, error) {
 	scheme, err := newScheme()
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
 	cached, err := cacheOptions()
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
-	grace := stopTimeout
-	m, err := ctrl.NewManager(cfg, ctrl.Options{
+	return ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   cached,
 		Client:                  clientOptions(),
@@ -70,8 +69,13 @@ func newManager(cfg *rest.Config, o options) (manager.Manager, error) {
 		LeaderElectionNamespace: o.electNamespace,
 		// The next one need not wait for the lease to end, since the process ends with its manager.
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &grace,
-	})
+		GracefulShutdownTimeout:       new(stopTimeout),
+	}, nil
+}
+
+// newManager makes the manager for a cluster.
+func newManager(cfg *rest.Config, o ctrl.Options) (manager.Manager, error) {
+	m, err := ctrl.NewManager(cfg, o)
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}

@@ -52,7 +52,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m, err := newManager(cfg, o)
+	managed, err := managerOptions(o)
+	if err != nil {
+		return err
+	}
+	m, err := newManager(cfg, managed)
 	if err != nil {
 		return err
 	}
@@ -132,8 +136,12 @@ func (w *wiring) anew(ctx context.Context) {
 
 func (w *wiring) every(kind client.ObjectList) func(context.Context) []reconcile.Request {
 	return func(ctx context.Context) []reconcile.Request {
-		return family.Requests(ctx, w.manager.GetClient(), kind)
+		return w.members().Every(ctx, kind)
 	}
+}
+
+func (w *wiring) members() family.Members {
+	return family.Members{Client: w.manager.GetClient(), Log: w.log}
 }
 
 // everyNamespace gives the namespaces that have functions or policies of ours.
@@ -141,7 +149,7 @@ func (w *wiring) everyNamespace(ctx context.Context) []reconcile.Request {
 	seen := make(map[string]bool)
 	var all []reconcile.Request
 	for _, kind := range []client.ObjectList{new(v1alpha1.FunctionList), new(networkingv1.NetworkPolicyList)} {
-		for _, r := range family.Requests(ctx, w.manager.GetClient(), kind) {
+		for _, r := range w.members().Every(ctx, kind) {
 			if !seen[r.Namespace] {
 				seen[r.Namespace] = true
 				r.Name = ""

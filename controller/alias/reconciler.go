@@ -46,13 +46,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	if !was.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	again, is := r.bringUp(ctx, was)
+	is, again := r.bringUp(ctx, was)
 	return report.Result(0, again, r.Reporter.Report(ctx, was, is))
 }
 
 // bringUp gives the alias with the status that it has come to, and an error that trying again could mend. was may become
 // a member of its function by it.
-func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Alias) (again error, is *v1alpha1.Alias) {
+func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Alias) (is *v1alpha1.Alias, again error) {
 	fn, err := family.Function(ctx, r.Client, was.Namespace, was.Spec.FunctionName)
 	if err == nil {
 		err = family.Adopt(ctx, r.Client, was, fn)
@@ -63,16 +63,16 @@ func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Alias) (again er
 		err = r.route(ctx, is, fn)
 	}
 	if errors.Is(err, apply.ErrGoing) {
-		return nil, is
+		return is, nil
 	}
 	if err == nil || apierrors.IsConflict(err) {
-		return err, is
+		return is, err
 	}
 	is.Status.MarkFailed(is.Generation, err)
 	if hasEvent(err) {
-		return nil, is
+		return is, nil
 	}
-	return err, is
+	return is, err
 }
 
 // hasEvent reports whether an error stays until something changes that there is an event for.

@@ -152,8 +152,8 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("the Route's owner is %+v", r.OwnerReferences)
 	}
 	want := []servingv1.TrafficTarget{
-		{ConfigurationName: v1alpha1.VersionServiceName("orders", 1), LatestRevision: ptr.To(true), Percent: ptr.To[int64](89)},
-		{ConfigurationName: v1alpha1.VersionServiceName("orders", 2), LatestRevision: ptr.To(true), Percent: ptr.To[int64](11)},
+		{ConfigurationName: v1alpha1.VersionServiceName("orders", 1), LatestRevision: new(true), Percent: ptr.To[int64](89)},
+		{ConfigurationName: v1alpha1.VersionServiceName("orders", 2), LatestRevision: new(true), Percent: ptr.To[int64](11)},
 	}
 	if diff := cmp.Diff(want, r.Spec.Traffic); diff != "" {
 		t.Errorf("traffic - want, + got:\n%s", diff)
@@ -177,7 +177,7 @@ func TestReconcile(t *testing.T) {
 func TestLatest(t *testing.T) {
 	w := newWorld(t, function(), alias("$LATEST", nil))
 	w.done()
-	want := []servingv1.TrafficTarget{{ConfigurationName: "orders", LatestRevision: ptr.To(true), Percent: ptr.To[int64](100)}}
+	want := []servingv1.TrafficTarget{{ConfigurationName: "orders", LatestRevision: new(true), Percent: ptr.To[int64](100)}}
 	if diff := cmp.Diff(want, w.route().Spec.Traffic); diff != "" {
 		t.Errorf("traffic - want, + got:\n%s", diff)
 	}
@@ -272,7 +272,7 @@ func TestReconcileFailures(t *testing.T) {
 
 func TestReconcileNothing(t *testing.T) {
 	going := alias("1", nil)
-	going.DeletionTimestamp, going.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	for _, objects := range [][]client.Object{nil, {function(), version(1), going}} {
 		w := newWorld(t, objects...)
 		if got, err := w.reconcile(); err != nil || got != (reconcile.Result{}) || w.applied != 0 {

@@ -17,7 +17,7 @@ import (
 
 // Setup makes the controller of Aliases. again has all of them looked at.
 func (r *Reconciler) Setup(s watch.Setup, again *watch.Again) error {
-	members := family.Members{Client: r.Client}
+	members := family.Members{Client: r.Client, Log: s.Manager.GetLogger()}
 	c, err := ctrl.NewControllerManagedBy(s.Manager).
 		Named("alias").
 		For(new(v1alpha1.Alias), builder.WithPredicates(watch.Wishes())).

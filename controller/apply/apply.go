@@ -74,7 +74,7 @@ func (a *Applier) find(ctx context.Context, wanted, live client.Object) (bool, e
 	if apierrors.IsNotFound(err) && !isKindMissing(err) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, err //nolint:wrapcheck // refusal does
 }
 
 // write applies. The uid, or without an object the refusal to take fields over, keeps it from one that somebody else has

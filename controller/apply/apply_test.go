@@ -71,7 +71,7 @@ func service(uid types.UID, change ...func(*servingv1.Service)) *servingv1.Servi
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "orders", Namespace: "shop", Labels: map[string]string{v1alpha1.LabelFunction: "orders"},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: "lambkin.dev/v1alpha1", Kind: "Function", Name: "orders", UID: uid, Controller: ptr.To(true),
+				APIVersion: "lambkin.dev/v1alpha1", Kind: "Function", Name: "orders", UID: uid, Controller: new(true),
 			}},
 		},
 	}
@@ -207,7 +207,7 @@ func TestApplyForce(t *testing.T) {
 
 func TestApplyWhatIsGoing(t *testing.T) {
 	going := service("u1", func(s *servingv1.Service) {
-		s.DeletionTimestamp, s.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+		s.DeletionTimestamp, s.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	})
 	err := newWorld(t, going).applier().Apply(t.Context(), owner(), service("u1"), new(servingv1.Service))
 	if !errors.Is(err, ErrGoing) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,8 +54,12 @@ func (d *Deployer) look(ctx context.Context, svc *servingv1.Service) (verdict, e
 		return v, nil
 	}
 	rev := new(servingv1.Revision)
-	if err := d.Client.Get(ctx, client.ObjectKey{Namespace: svc.Namespace, Name: name}, rev); err != nil {
-		return v, client.IgnoreNotFound(err)
+	err := d.Client.Get(ctx, client.ObjectKey{Namespace: svc.Namespace, Name: name}, rev)
+	if apierrors.IsNotFound(err) {
+		return v, nil
+	}
+	if err != nil {
+		return v, fmt.Errorf("read revision %q: %w", name, err)
 	}
 	pods := new(corev1.PodList)
 	if err := d.Client.List(ctx, pods, client.InNamespace(svc.Namespace), client.MatchingFields{indexRevision: name}); err != nil {

@@ -1,12 +1,12 @@
 package deploy
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -141,7 +141,8 @@ func TestJudge(t *testing.T) {
 
 func wantFailure(t *testing.T, err error, reason v1alpha1.Reason, says string) {
 	t.Helper()
-	f, ok := err.(*v1alpha1.Failure)
+	f := &v1alpha1.Failure{}
+	ok := errors.As(err, &f)
 	if reason == "" {
 		if err != nil {
 			t.Errorf("got failure %v, want none", err)
@@ -223,7 +224,7 @@ func TestPodFailure(t *testing.T) {
 
 func TestPodsFailure(t *testing.T) {
 	going := podWaiting("0", "ErrImagePull", "going")
-	going.DeletionTimestamp = ptr.To(metav1.Now())
+	going.DeletionTimestamp = new(metav1.Now())
 	pods := []corev1.Pod{podWaiting("c", "ErrImagePull", "third"), podWaiting("a", "ContainerCreating", ""), podWaiting("b", "ErrImagePull", "second"), going}
 	for range 3 {
 		wantFailure(t, podsFailure(pods), v1alpha1.ReasonImageUnavailable, "second")

@@ -3,11 +3,11 @@ package family
 import (
 	"context"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -60,6 +60,8 @@ func ToVersionByLabel(_ context.Context, obj client.Object) []reconcile.Request 
 type Members struct {
 	// Client reads from a cache with the indexes of [Index].
 	Client client.Reader
+	// Log takes what cannot be found for an error, which a cache has only if it was set up wrongly.
+	Log logr.Logger
 }
 
 // Versions gives the versions of a function.
@@ -90,18 +92,18 @@ func (m Members) VersionsWith() handler.MapFunc { return m.find(new(v1alpha1.Ver
 // find makes a map function that looks an object's name up in an index.
 func (m Members) find(kind client.ObjectList, index string) handler.MapFunc {
 	return func(ctx context.Context, obj client.Object) []reconcile.Request {
-		return Requests(ctx, m.Client, kind, client.InNamespace(obj.GetNamespace()), client.MatchingFields{index: obj.GetName()})
+		return m.Every(ctx, kind, client.InNamespace(obj.GetNamespace()), client.MatchingFields{index: obj.GetName()})
 	}
 }
 
-// Requests gives a request for each object in a cache that the options choose. kind, an empty list, is not changed.
-func Requests(ctx context.Context, c client.Reader, kind client.ObjectList, options ...client.ListOption) []reconcile.Request {
+// Every gives a request for each object that the options choose. kind, an empty list, is not changed.
+func (m Members) Every(ctx context.Context, kind client.ObjectList, options ...client.ListOption) []reconcile.Request {
 	found, ok := kind.DeepCopyObject().(client.ObjectList)
 	if !ok {
 		return nil
 	}
-	if err := c.List(ctx, found, options...); err != nil {
-		log.FromContext(ctx).Error(err, "objects that should be looked at were not found", "list", kind)
+	if err := m.Client.List(ctx, found, options...); err != nil {
+		m.Log.Error(err, "objects that should be looked at were not found", "list", kind)
 		return nil
 	}
 	items, err := meta.ExtractList(found)

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -150,7 +150,8 @@ func TestLayersOfNonsense(t *testing.T) {
 
 func TestRequestsWithoutIndex(t *testing.T) {
 	s := runtime.NewScheme()
-	if got := Requests(t.Context(), fake.NewClientBuilder().WithScheme(s).Build(), new(v1alpha1.FunctionList)); got != nil {
+	m := Members{Client: fake.NewClientBuilder().WithScheme(s).Build(), Log: logr.Discard()}
+	if got := m.Every(t.Context(), new(v1alpha1.FunctionList)); got != nil {
 		t.Errorf("got %v", got)
 	}
 }
@@ -175,7 +176,7 @@ func TestMembers(t *testing.T) {
 		t.Errorf("got %v, want FunctionNotFound", err)
 	}
 	going := function("going")
-	going.DeletionTimestamp, going.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	_, err = Function(t.Context(), newClient(t, &patches, going), "shop", "going")
 	if f := new(v1alpha1.Failure); !errors.As(err, &f) || f.Reason != v1alpha1.ReasonFunctionNotFound {
 		t.Errorf("of a function that is about to go: got %v, want FunctionNotFound", err)

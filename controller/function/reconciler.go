@@ -12,7 +12,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -73,7 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 // seen so far, which is never used again.
 func (r *Reconciler) note(ctx context.Context, fn *v1alpha1.Function) error {
 	if fn.Status.ObservedGeneration != fn.Generation {
-		fn.Status.LastModified = ptr.To(metav1.NewMicroTime(r.Now()))
+		fn.Status.LastModified = new(metav1.NewMicroTime(r.Now()))
 	}
 	versions, err := family.Versions(ctx, r.Client, fn)
 	for i := range versions {

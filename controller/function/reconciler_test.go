@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -123,7 +122,7 @@ func TestReconcile(t *testing.T) {
 	if diff := cmp.Diff(function("orders").Spec, fn.Spec); diff != "" {
 		t.Errorf("the spec was written to:\n%s", diff)
 	}
-	if fn.Status.LastModified == nil || !fn.Status.LastModified.Equal(ptr.To(metav1.NewMicroTime(w.now))) {
+	if fn.Status.LastModified == nil || !fn.Status.LastModified.Equal(new(metav1.NewMicroTime(w.now))) {
 		t.Errorf("last modified %v", fn.Status.LastModified)
 	}
 	w.writes, w.now = 0, w.now.Add(time.Hour)
@@ -137,14 +136,14 @@ func TestReconcile(t *testing.T) {
 	if _, err := w.reconcile("orders"); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.get("orders").Status.LastModified; !got.Equal(ptr.To(metav1.NewMicroTime(w.now))) {
+	if got := w.get("orders").Status.LastModified; !got.Equal(new(metav1.NewMicroTime(w.now))) {
 		t.Errorf("after a change: last modified %v, want %v", got, w.now)
 	}
 }
 
 func TestReconcileNothing(t *testing.T) {
 	going := function("going")
-	going.DeletionTimestamp, going.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	w := newWorld(t, ready, going)
 	for _, name := range []string{"gone", "going"} {
 		if got, err := w.reconcile(name); err != nil || got != (reconcile.Result{}) {

@@ -79,5 +79,5 @@ func (r *Reconciler) create(ctx context.Context, made *networkingv1.NetworkPolic
 	if apierrors.IsAlreadyExists(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return nil
 	}
-	return err
+	return err //nolint:wrapcheck // the caller says what it was about
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -85,10 +86,8 @@ const soon = time.Second
 // Result is the end of a reconciliation. Errors have it tried again with growing pauses; but a conflict with another write
 // is no error, only a look that came too early. Without any the object is looked at again after a while, if that is not 0.
 func Result(after time.Duration, errs ...error) (reconcile.Result, error) {
-	for _, err := range errs {
-		if apierrors.IsConflict(err) {
-			return reconcile.Result{RequeueAfter: soon}, nil
-		}
+	if slices.ContainsFunc(errs, apierrors.IsConflict) {
+		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	if err := errors.Join(errs...); err != nil {
 		return reconcile.Result{}, err

@@ -2,7 +2,6 @@ package resources
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -20,7 +19,7 @@ const (
 	ManagedBy      = "lambkin"
 )
 
-// LatestLabel, the value of [LabelVersion], stands for $LATEST, which is no value of a label.
+// LatestLabel is the value of [LabelVersion] that stands for $LATEST, which is no value of a label.
 const LatestLabel = "latest"
 
 // Container is the name of the container that runs the function, as it is in all pods of Knative.
@@ -41,7 +40,7 @@ func controllerRef(owner v1alpha1.Object, kind string) metav1.OwnerReference {
 		Kind:               kind,
 		Name:               owner.GetName(),
 		UID:                owner.GetUID(),
-		Controller:         ptr.To(true),
-		BlockOwnerDeletion: ptr.To(true),
+		Controller:         new(true),
+		BlockOwnerDeletion: new(true),
 	}
 }

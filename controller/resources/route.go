@@ -5,7 +5,6 @@ import (
 	"math"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"knative.dev/networking/pkg/apis/networking"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -71,7 +70,7 @@ func MakeRoute(a *v1alpha1.Alias, shares []Share, local bool) *servingv1.Route {
 	}
 	for _, s := range shares {
 		r.Spec.Traffic = append(r.Spec.Traffic, servingv1.TrafficTarget{
-			ConfigurationName: s.Service, LatestRevision: ptr.To(true), Percent: ptr.To(s.Percent),
+			ConfigurationName: s.Service, LatestRevision: new(true), Percent: new(s.Percent),
 		})
 	}
 	return r

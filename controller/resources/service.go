@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"knative.dev/networking/pkg/apis/networking"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -72,14 +71,14 @@ func (w *Workload) template() servingv1.RevisionTemplateSpec {
 		ObjectMeta: metav1.ObjectMeta{Labels: w.labels(), Annotations: annotations},
 		Spec: servingv1.RevisionSpec{
 			PodSpec:              w.pod(),
-			ContainerConcurrency: ptr.To(w.capacity()),
+			ContainerConcurrency: new(w.capacity()),
 		},
 	}
 	if seconds := w.timeout(); seconds > 0 {
-		t.Spec.TimeoutSeconds = ptr.To(seconds)
+		t.Spec.TimeoutSeconds = new(seconds)
 		// Functions may be silent until their very end, so Knative's defaults for silence must not cut them off.
-		t.Spec.ResponseStartTimeoutSeconds = ptr.To(seconds)
-		t.Spec.IdleTimeoutSeconds = ptr.To(int64(0))
+		t.Spec.ResponseStartTimeoutSeconds = new(seconds)
+		t.Spec.IdleTimeoutSeconds = new(int64(0))
 	}
 	return t
 }
@@ -96,7 +95,7 @@ func (w *Workload) timeout() int64 {
 func (w *Workload) pod() corev1.PodSpec {
 	p := corev1.PodSpec{
 		Containers:         []corev1.Container{w.container()},
-		EnableServiceLinks: ptr.To(false), // variables for every Service of the namespace are nothing that Lambda has
+		EnableServiceLinks: new(false), // variables for every Service of the namespace are nothing that Lambda has
 		NodeSelector:       w.nodeSelector(),
 	}
 	if w.ownTmp() {
@@ -104,14 +103,14 @@ func (w *Workload) pod() corev1.PodSpec {
 	}
 	asked := w.Spec.Pod
 	if asked == nil || asked.ServiceAccountName == "" {
-		p.AutomountServiceAccountToken = ptr.To(false)
+		p.AutomountServiceAccountToken = new(false)
 	}
 	if asked == nil {
 		return p
 	}
 	p.ServiceAccountName = asked.ServiceAccountName
 	if asked.RuntimeClassName != "" {
-		p.RuntimeClassName = ptr.To(asked.RuntimeClassName)
+		p.RuntimeClassName = new(asked.RuntimeClassName)
 	}
 	for _, name := range asked.ImagePullSecrets {
 		p.ImagePullSecrets = append(p.ImagePullSecrets, corev1.LocalObjectReference{Name: name})

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -180,7 +179,7 @@ func TestAddressGoes(t *testing.T) {
 
 func TestReconcileNothing(t *testing.T) {
 	going := url("")
-	going.DeletionTimestamp, going.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	for _, objects := range [][]client.Object{nil, {function(), going}} {
 		r := newReconciler(t, objects...)
 		if got, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(going)}); err != nil || got != (reconcile.Result{}) {

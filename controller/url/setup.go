@@ -14,7 +14,7 @@ import (
 
 // Setup makes the controller of FunctionURLConfigs.
 func (r *Reconciler) Setup(s watch.Setup) error {
-	members := family.Members{Client: r.Client}
+	members := family.Members{Client: r.Client, Log: s.Manager.GetLogger()}
 	err := ctrl.NewControllerManagedBy(s.Manager).
 		Named("functionurlconfig").
 		For(new(v1alpha1.FunctionURLConfig), builder.WithPredicates(watch.Wishes())).

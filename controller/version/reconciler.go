@@ -70,7 +70,7 @@ func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Version) (deploy
 	is := was.DeepCopy()
 	is.Default()
 	if is.Status.LastModified == nil {
-		is.Status.LastModified = ptr.To(metav1.NewMicroTime(r.Now()))
+		is.Status.LastModified = new(metav1.NewMicroTime(r.Now()))
 	}
 	if fn == nil {
 		is.Status.MarkFailed(is.Generation, err)

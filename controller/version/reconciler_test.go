@@ -215,7 +215,7 @@ func TestReconcileOutcomes(t *testing.T) {
 
 func TestReconcileNothing(t *testing.T) {
 	going := version()
-	going.DeletionTimestamp, going.Finalizers = ptr.To(metav1.Now()), []string{"test/wait"}
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/wait"}
 	w := newWorld(t, function(), going)
 	for _, name := range []string{"orders.1", "orders.2"} {
 		if got, err := w.reconcile(name); err != nil || got != (reconcile.Result{}) {

@@ -16,7 +16,7 @@ import (
 // Setup makes the controller of Versions. again has all of them looked at.
 func (r *Reconciler) Setup(s watch.Setup, again *watch.Again) error {
 	w := deploy.Watches{Setup: s, Owner: new(v1alpha1.Version), ByLabel: family.ToVersionByLabel}
-	members := family.Members{Client: r.Client}
+	members := family.Members{Client: r.Client, Log: s.Manager.GetLogger()}
 	b := ctrl.NewControllerManagedBy(s.Manager).
 		Named("version").
 		For(new(v1alpha1.Version), builder.WithPredicates(watch.Wishes())).

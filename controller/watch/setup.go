@@ -19,7 +19,7 @@ const (
 type Setup struct {
 	// Manager runs it.
 	Manager manager.Manager
-	// Concurrency is how many objects it looks at at once.
+	// Concurrency is how many objects it looks at once.
 	Concurrency int
 	// Kinds tells it of kinds that come later.
 	Kinds *Kinds

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,12 +23,26 @@ import (
 // mapper is a cluster with some kinds.
 type mapper struct {
 	meta.RESTMapper
+
+	mu    sync.Mutex
 	kinds map[schema.GroupKind]bool
 	fault error
 	asked int
 }
 
+// set changes the cluster while it is being asked.
+func (m *mapper) set(fault error, kinds ...schema.GroupKind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fault = fault
+	for _, k := range kinds {
+		m.kinds[k] = true
+	}
+}
+
 func (m *mapper) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.asked++
 	if m.fault != nil {
 		return nil, m.fault
@@ -112,10 +127,9 @@ func TestKindsThatCome(t *testing.T) {
 		if begun.Load() != 0 || arrived.Load() != 0 {
 			t.Error("it was begun with a kind that is not there")
 		}
-		m.fault = errors.New("down for a moment")
+		m.set(errors.New("down for a moment"))
 		time.Sleep(DefaultInterval)
-		m.fault = nil
-		m.kinds[kind("Service").GroupKind()] = true
+		m.set(nil, kind("Service").GroupKind())
 		if err := <-done; err != nil { // all are there, so it ends
 			t.Error(err)
 		}
