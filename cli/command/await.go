@@ -50,6 +50,7 @@ type subject struct {
 	obj    v1alpha1.Object
 	status *v1alpha1.FunctionStatus // the object's
 	name   string                   // as people call it
+	after  string                   // a build whose successor is awaited; empty if none is
 	verb   string                   // what shows more of it
 }
 
@@ -57,9 +58,10 @@ type subject struct {
 func subjectOf(obj v1alpha1.Object) subject {
 	switch o := obj.(type) {
 	case *v1alpha1.Function:
-		return subject{o, &o.Status, fmt.Sprintf("function %q", lambdaName(o)), "lambkin describe " + lambdaName(o)}
+		return subject{obj: o, status: &o.Status, name: fmt.Sprintf("function %q", lambdaName(o)), verb: "lambkin describe " + lambdaName(o)}
 	case *v1alpha1.Version:
-		return subject{o, &o.Status, fmt.Sprintf("version %d of %q", o.Spec.Version, o.Spec.FunctionName), "lambkin get version " + o.Name + " -o yaml"}
+		name := fmt.Sprintf("version %d of %q", o.Spec.Version, o.Spec.FunctionName)
+		return subject{obj: o, status: &o.Status, name: name, verb: "lambkin get version " + o.Name + " -o yaml"}
 	default:
 		return subject{obj: obj, status: new(v1alpha1.FunctionStatus), name: path(obj)}
 	}
@@ -113,13 +115,19 @@ func (s subject) ready() *metav1.Condition {
 func (s subject) outcome() (done bool, err error) {
 	c := s.ready()
 	switch {
-	case c == nil || c.Status == metav1.ConditionUnknown:
+	case c == nil || c.Status == metav1.ConditionUnknown || s.buildIsDue():
 		return false, nil
 	case c.Status == metav1.ConditionTrue:
 		return true, nil
 	default:
 		return true, fmt.Errorf("%s is %w: %s: %s", s.name, errNotReady, c.Reason, c.Message)
 	}
+}
+
+// buildIsDue reports whether a build that is awaited has not come to its end yet.
+func (s subject) buildIsDue() bool {
+	last := s.status.LastBuild
+	return s.after != "" && (last == nil || last.Name == s.after || last.Succeeded == metav1.ConditionUnknown)
 }
 
 func (a *App) sayHowFar(s subject, progress *terminal.Progress) {
@@ -150,7 +158,7 @@ func (a *App) newBuildLog(ctx context.Context) *buildLog {
 // look begins to print once a build of the current generation is there. A generation has one build.
 func (l *buildLog) look(s subject) {
 	b := s.status.LastBuild
-	if b == nil || b.Name == l.name || b.Generation != s.obj.GetGeneration() || l.builds == nil {
+	if b == nil || b.Name == l.name || b.Name == s.after || b.Generation != s.obj.GetGeneration() || l.builds == nil {
 		return
 	}
 	l.name = b.Name

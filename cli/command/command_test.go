@@ -19,6 +19,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
+	"github.com/lambkin-dev/lambkin/cli/cluster"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote/double"
@@ -39,6 +40,9 @@ type fixture struct {
 	url    string
 	env    map[string]string
 	stdin  string
+	typing bool   // standard input is a terminal
+	name   string // what the program is called by
+	open   func(cluster.Options) (*command.Connection, error)
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -54,12 +58,18 @@ func (f *fixture) run(args ...string) (code int, out, told string) {
 	f.t.Helper()
 	var stdout, stderr bytes.Buffer
 	app := &command.App{
-		IO:     &terminal.Streams{In: strings.NewReader(f.stdin), Out: &stdout, Err: &stderr},
-		Getenv: func(name string) string { return f.env[name] },
-		Now:    func() time.Time { return time.Date(2026, 1, 31, 0, 5, 0, 0, time.UTC) },
+		IO:        &terminal.Streams{In: strings.NewReader(f.stdin), Out: &stdout, Err: &stderr, InTerminal: f.typing},
+		Getenv:    func(name string) string { return f.env[name] },
+		Now:       func() time.Time { return time.Date(2026, 1, 31, 0, 5, 0, 0, time.UTC) },
+		Name:      f.name,
+		OnCluster: f.open,
 	}
 	code = command.Run(f.t.Context(), app, args)
-	return code, strings.ReplaceAll(stdout.String(), f.url, "URL"), strings.ReplaceAll(stderr.String(), f.url, "URL")
+	out, told = stdout.String(), stderr.String()
+	if f.url != "" {
+		out, told = strings.ReplaceAll(out, f.url, "URL"), strings.ReplaceAll(told, f.url, "URL")
+	}
+	return code, out, told
 }
 
 // begin starts a command line that goes on until ctx ends. said waits for a line of its output and gives what follows

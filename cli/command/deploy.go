@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/cluster"
 	"github.com/lambkin-dev/lambkin/cli/manifest"
 	"github.com/lambkin-dev/lambkin/cli/rollout"
 	"github.com/lambkin-dev/lambkin/cli/source"
@@ -55,6 +56,7 @@ type deployOptions struct {
 	build      bool
 	localBuild bool
 	buildOnly  bool
+	rebuild    bool
 	test       string
 	buildEnv   []string
 	publish    bool
@@ -66,6 +68,8 @@ type deployOptions struct {
 	patience   time.Duration
 	buildArgs  []string
 	parallel   int
+
+	buildBefore string // the last build of a function that is to be built again
 }
 
 func newDeployCommand(app *App) *cobra.Command {
@@ -101,6 +105,7 @@ func (o *deployOptions) declare(c *cobra.Command) {
 	f.BoolVar(&o.build, "build", false, "install dependencies with npm, pip or bundle; on a cluster, build what looks finished too")
 	f.BoolVar(&o.localBuild, "local-build", false, "compile and install on this machine, for a cluster too")
 	f.BoolVar(&o.buildOnly, "build-only", false, "build on the cluster, print the image and deploy nothing")
+	f.BoolVar(&o.rebuild, "rebuild", false, "build again on the cluster although nothing has changed")
 	f.StringVar(&o.test, "test", "", "shell command that must succeed before anything is built on the cluster")
 	f.StringArrayVar(&o.buildEnv, "build-env", nil, "variable NAME=VALUE of the build on the cluster; NAME- removes it")
 	f.BoolVar(&o.publish, "publish", false, "publish a version")
@@ -220,6 +225,7 @@ type deployed struct {
 	fn      *v1alpha1.Function
 	pkg     *source.Package
 	did     change
+	build   cluster.Build
 	version *v1alpha1.Version
 	tag     *v1alpha1.Alias
 	took    time.Duration
@@ -229,6 +235,11 @@ type deployed struct {
 func (o *deployOptions) carryOut(ctx context.Context, e engine.Engine, fn *v1alpha1.Function, pkg *source.Package) (deployed, error) {
 	d := deployed{fn: fn, pkg: pkg}
 	var err error
+	if o.buildOnly {
+		d.did = built
+		d.build, err = o.buildAside(ctx, e, fn, pkg)
+		return d, err
+	}
 	if o.noTraffic {
 		d.did = published
 		d.version, d.tag, err = o.publishAside(ctx, e, fn, pkg)
@@ -266,6 +277,9 @@ func (o *deployOptions) prepare(ctx context.Context, e engine.Objects, t target)
 			return nil, nil, err
 		}
 	}
+	if existing != nil {
+		o.buildAgain(fn, existing)
+	}
 	if t.path == "" {
 		return fn, nil, o.validateFor(fn)
 	}
@@ -291,11 +305,16 @@ func (o *deployOptions) bring(ctx context.Context, e engine.Engine, fn *v1alpha1
 			return "", err
 		}
 	}
+	s := subjectOf(fn)
+	s.after = o.buildBefore
 	did, err := write(ctx, e, fn)
+	if did == unchanged && s.after != "" {
+		did = rebuilt
+	}
 	if err != nil || !o.wait {
 		return did, err
 	}
-	return did, o.app.await(ctx, e, subjectOf(fn), o.patience)
+	return did, o.app.await(ctx, e, s, o.patience)
 }
 
 // release publishes a version and moves the alias, if asked to.
@@ -351,6 +370,10 @@ func (o *deployOptions) report(d deployed) error {
 	fn, subject := d.fn, "function/"+lambdaName(d.fn)
 	var url string
 	switch {
+	case d.did == built && o.app.forMachines():
+		return o.app.printBuilds([]cluster.Build{d.build}, d.build)
+	case d.did == built:
+		subject, url = "build/"+d.build.Name, d.build.Image
 	case o.app.forMachines() && d.did == published:
 		return o.app.printOne(d.version, nil)
 	case o.app.forMachines():

@@ -52,6 +52,9 @@ func newInstallCommand(app *App) *cobra.Command {
 }
 
 func (o *installOptions) run(ctx context.Context) error {
+	if _, err := o.app.place(); err != nil {
+		return err
+	}
 	if o.app.flags.output != "" && !o.app.dry() {
 		return usagef("--output has no meaning for \"lambkin install\" without --dry-run")
 	}

@@ -90,7 +90,7 @@ func scaleClass(name string) string {
 
 func (s settingsFlags) applyPod(spec *v1alpha1.FunctionSpec) error {
 	p := s.pods
-	if !s.given("service-account") && !s.given("runtime-class") && !s.given("node-selector") && !s.given("pull-secret") {
+	if !s.given("service-account") && !s.given("runtime-class") && !s.given("node-selector") && len(p.pullSecrets) == 0 {
 		return nil
 	}
 	pod := orNew(spec.Pod)
@@ -100,7 +100,7 @@ func (s settingsFlags) applyPod(spec *v1alpha1.FunctionSpec) error {
 	if s.given("runtime-class") {
 		pod.RuntimeClassName = p.runtimeClass
 	}
-	if s.given("pull-secret") {
+	if len(p.pullSecrets) > 0 {
 		pod.ImagePullSecrets = p.pullSecrets
 	}
 	nodes, err := withPairs(pod.NodeSelector, p.nodeSelector, "--node-selector")

@@ -24,6 +24,8 @@ const (
 	configured change = "configured"
 	unchanged  change = "unchanged"
 	published  change = "published" // as a version; the function is as it was
+	built      change = "built"     // and not deployed
+	rebuilt    change = "rebuilt"   // from the same source
 )
 
 // write creates or updates an object. Updates that change nothing are told apart by the generation, which the engine

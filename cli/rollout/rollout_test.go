@@ -64,11 +64,10 @@ func newStage(t *testing.T) *stage {
 
 // trafficOf is what an alias says, such as "1" or "1+2=0.1".
 func trafficOf(a v1alpha1.AliasSpec) string {
-	text := a.FunctionVersion
-	for version, weight := range a.AdditionalVersionWeights {
-		text += fmt.Sprintf("+%s=%s", version, weight)
+	for version, weight := range a.AdditionalVersionWeights { // there is one at most
+		return fmt.Sprintf("%s+%s=%s", a.FunctionVersion, version, weight)
 	}
-	return text
+	return a.FunctionVersion
 }
 
 func (s *stage) alias() *v1alpha1.Alias {

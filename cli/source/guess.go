@@ -43,25 +43,33 @@ func GuessFrom(files fs.FS, runtime string) (Guess, error) {
 	if err != nil {
 		return Guess{}, err
 	}
-	candidates := candidates(names)
-	if runtime != "" {
-		candidates = slices.DeleteFunc([]candidate{provided(), golang(), node(), python(), ruby()}, func(c candidate) bool { return !c.serves(runtime, names) })
+	c, err := language(names, runtime)
+	if err != nil || c.handler == nil {
+		return Guess{Runtime: runtime}, err
 	}
-	if len(candidates) == 0 && runtime == "" {
-		return Guess{}, ErrNothing
-	}
-	if len(candidates) > 1 && runtime == "" {
-		return Guess{}, fmt.Errorf("this could be %s: say which with --runtime", described(candidates))
-	}
-	if len(candidates) == 0 {
-		return Guess{Runtime: runtime}, nil // a runtime whose handlers we cannot guess
-	}
-	c := pick(candidates, names)
 	handler, err := c.handler(files, names)
 	if err != nil {
 		return Guess{}, err
 	}
 	return Guess{Runtime: or(runtime, c.runtime), Handler: handler, GoProgram: c.compiled}, nil
+}
+
+// language finds out what files are written in, within what the person said. It gives the zero candidate for a runtime
+// that we know nothing of.
+func language(names []string, runtime string) (candidate, error) {
+	candidates := candidates(names)
+	if runtime != "" {
+		candidates = slices.DeleteFunc([]candidate{provided(), golang(), node(), python(), ruby()}, func(c candidate) bool { return !c.serves(runtime, names) })
+	}
+	switch {
+	case len(candidates) == 0 && runtime == "":
+		return candidate{}, ErrNothing
+	case len(candidates) > 1 && runtime == "":
+		return candidate{}, fmt.Errorf("this could be %s: say which with --runtime", described(candidates))
+	case len(candidates) == 0:
+		return candidate{}, nil // a runtime whose handlers we cannot guess
+	}
+	return pick(candidates, names), nil
 }
 
 // pick takes the candidate that fits the files: a Go program and a finished bootstrap share a runtime.

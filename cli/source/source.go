@@ -84,16 +84,18 @@ func packFolder(ctx context.Context, dir string, o Options) (*Package, error) {
 
 // complete guesses what the person has not said. A handler that was given spares the search for one.
 func complete(files fs.FS, o Options) (Guess, error) {
-	guess, err := GuessFrom(files, o.Runtime)
 	if o.Handler == "" {
-		return guess, err
+		return GuessFrom(files, o.Runtime)
 	}
-	if err != nil && o.Runtime == "" {
-		return guess, fmt.Errorf("%w (or give --runtime)", err)
+	names, err := topFiles(files)
+	if err != nil {
+		return Guess{}, err
 	}
-	guess.Handler = o.Handler
-	guess.Runtime = or(o.Runtime, guess.Runtime)
-	return guess, nil
+	c, err := language(names, o.Runtime)
+	if err != nil {
+		return Guess{}, fmt.Errorf("%w (or give --runtime)", err)
+	}
+	return Guess{Runtime: or(o.Runtime, c.runtime), Handler: o.Handler, GoProgram: c.compiled}, nil
 }
 
 func finish(entries []entry, guess Guess) (*Package, error) {

@@ -113,7 +113,7 @@ func imports() map[string][]string {
 			"internal/platform", "runtime-api/process",
 		},
 		// What verbs do with a cluster beside the engine.
-		"cli/cluster":         {"api/v1alpha1", "internal/lambda", "internal/platform"},
+		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/lambda", "internal/platform"},
 		"cli/cluster/examine": {"api/v1alpha1", "cli/cluster", "internal/engine", "internal/lambda", "internal/platform"},
 		"cli/cluster/install": {"internal/platform"},
 		"cli/rollout":         {"api/v1alpha1", "internal/engine", "internal/lambda"},
