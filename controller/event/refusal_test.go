@@ -188,7 +188,7 @@ func TestRecordIsGivenUp(t *testing.T) {
 	r := c.reconciler()
 	r.Log = slog.New(slog.NewJSONHandler(&logged, nil))
 	r.HTTP = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 500, Status: "500 Internal Server Error", Body: http.NoBody}, nil
+		return &http.Response{StatusCode: http.StatusInternalServerError, Status: "500 Internal Server Error", Body: http.NoBody}, nil
 	})}
 	c.round(r)
 	if left := len(c.events()); left != 0 || !strings.Contains(logged.String(), "a record is given up") || strings.Contains(logged.String(), "secret") {
