@@ -189,7 +189,7 @@ func (w *wiring) deployments(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &deploy.Deployer{Client: w.manager.GetClient(), Applier: w.applier, Images: images, Settings: w.current}
+	d := &deploy.Deployer{Client: w.manager.GetClient(), Applier: w.applier, Images: images, Settings: w.current, Now: time.Now}
 	f := &function.Reconciler{Client: w.manager.GetClient(), Deployer: d, Reporter: w.reporter, Now: time.Now}
 	if err := f.Setup(w.setup(), w.again.functions); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -46,6 +47,8 @@ type Deployer struct {
 	Images Images
 	// Settings gives the settings of the moment.
 	Settings func() Settings
+	// Now is the time.
+	Now func() time.Time
 }
 
 // Subject is what is deployed.
@@ -64,18 +67,30 @@ type Subject struct {
 	Pinned bool
 }
 
+const (
+	// codePause is how long code that is being made into an image is left alone before it is asked for again. Its end is an
+	// event too; this is for the end that nobody tells of.
+	codePause = 15 * time.Second
+	// retryPause is how long a Revision that Knative has given up stays so before it is tried once more. What kept it from
+	// starting may have been mended by then: a registry, a Secret, a quota.
+	retryPause = 10 * time.Minute
+)
+
 // Outcome is what is left to do after Deploy.
 type Outcome struct {
 	// Again is an error that trying again could mend; nil if there is none.
 	Again error
-	// Waiting says that code is being made into an image, of whose end there may be no event.
-	Waiting bool
+	// After is when to look again, although there may be no event; 0 is never.
+	After time.Duration
 }
 
 // Deploy does what can be done now and writes into the status how far it came. What it does not mention in its outcome
 // comes with an event: of the object, its Service, or a Revision or pod of that.
 func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 	v, err := d.deploy(ctx, s, d.Settings())
+	if err == nil && v.givenUp != nil {
+		v, err = d.retry(ctx, v)
+	}
 	if errors.Is(err, apply.ErrGoing) {
 		return Outcome{}
 	}
@@ -87,7 +102,22 @@ func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 		return Outcome{Again: again(err)}
 	}
 	v.tell(s)
-	return Outcome{Waiting: v.coding}
+	return Outcome{After: v.after}
+}
+
+// retry has a Revision that was given up made once more, when it has been so for a while: Knative makes one anew that is
+// not there. It has never been ready, so nobody is served by it.
+func (d *Deployer) retry(ctx context.Context, v verdict) (verdict, error) {
+	since := v.givenUp.Status.GetCondition(servingv1.RevisionConditionReady).LastTransitionTime.Inner
+	if wait := retryPause - d.Now().Sub(since.Time); wait > 0 {
+		v.after = wait
+		return v, nil
+	}
+	err := d.Client.Delete(ctx, v.givenUp, client.Preconditions{UID: &v.givenUp.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return v, fmt.Errorf("try revision %q again: %w", v.givenUp.Name, err)
+	}
+	return verdict{doing: fmt.Sprintf("Revision %s is tried again.", v.givenUp.Name)}, nil
 }
 
 func (d *Deployer) deploy(ctx context.Context, s *Subject, settings Settings) (verdict, error) {
@@ -104,7 +134,7 @@ func (d *Deployer) deploy(ctx context.Context, s *Subject, settings Settings) (v
 		return verdict{}, err
 	}
 	if result.Image == "" {
-		return verdict{doing: result.Doing, coding: true}, nil
+		return verdict{doing: result.Doing, after: codePause}, nil
 	}
 	w.Image, w.Protocol = result.Image, result.Protocol
 	if err := resources.Check(w); err != nil {

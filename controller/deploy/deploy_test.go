@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +44,7 @@ type world struct {
 	applied  int
 	refuse   error
 	fn       *v1alpha1.Function
+	now      time.Time
 }
 
 func newWorld(t *testing.T) *world {
@@ -54,7 +56,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	p := platform.Default()
-	w := &world{t: t, settings: Settings{Platform: &p, Features: resources.Features{EmptyDir: true}, Serving: true}}
+	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), settings: Settings{Platform: &p, Features: resources.Features{EmptyDir: true}, Serving: true}}
 	w.client = fake.NewClientBuilder().WithScheme(s).
 		WithStatusSubresource(new(servingv1.Service), new(servingv1.Revision)).
 		WithIndex(new(corev1.Pod), indexRevision, RevisionOf).
@@ -71,6 +73,7 @@ func newWorld(t *testing.T) *world {
 		Client: w.client, Applier: &apply.Applier{Client: w.client, Live: w.client},
 		Images:   imageFunc(func(code.Request) (code.Result, error) { return image("one"), nil }),
 		Settings: func() Settings { return w.settings },
+		Now:      func() time.Time { return w.now },
 	}
 	w.fn = &v1alpha1.Function{
 		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "shop", UID: "u1", Generation: 1},
@@ -330,7 +333,7 @@ func TestDeployErrors(t *testing.T) {
 			w := newWorld(t)
 			tc.change(w)
 			out := w.deploy()
-			if (out.Again != nil) != tc.again || out.Waiting != tc.waits {
+			if (out.Again != nil) != tc.again || (out.After > 0) != tc.waits {
 				t.Errorf("%s got %+v", tc.why, out)
 			}
 			if tc.reason == "" {
@@ -434,4 +437,60 @@ func TestDeployWithoutKind(t *testing.T) {
 	w.refuse = &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "serving.knative.dev", Kind: "Service"}, SearchedVersions: []string{"v1"}}
 	w.deploy()
 	w.want("applied", metav1.ConditionFalse, v1alpha1.ReasonKnativeMissing, "install Knative Serving")
+}
+
+// TestDeployGivenUp holds that a Revision which Knative has given up is made once more after a while, and that until then
+// the cause is told rather than that it took too long.
+func TestDeployGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.deploy()
+	w.knative(func(s *servingv1.Service) {
+		s.Status.LatestCreatedRevisionName = "orders-00001"
+		s.Status.SetConditions(apis.Conditions{configuration(corev1.ConditionFalse, "RevisionFailed", "x")})
+	})
+	rev := revision(servingv1.RevisionConditionResourcesAvailable, corev1.ConditionFalse, servingv1.ReasonProgressDeadlineExceeded, "Initial scale was never achieved")
+	rev.Name, rev.Namespace = "orders-00001", "shop"
+	for i := range rev.Status.Conditions {
+		rev.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(w.now)}
+	}
+	if err := w.client.Create(t.Context(), rev); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.Status().Update(t.Context(), rev); err != nil {
+		t.Fatal(err)
+	}
+	broken := podWaiting("a", "CreateContainerConfigError", `secret "db" not found`)
+	broken.Namespace, broken.Labels = "shop", map[string]string{"serving.knative.dev/revision": "orders-00001"}
+	if err := w.client.Create(t.Context(), &broken); err != nil {
+		t.Fatal(err)
+	}
+	w.deploy()
+	w.want("with a pod", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound, "db")
+	if err := w.client.Delete(t.Context(), &broken); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(retryPause - time.Minute)
+	if out := w.deploy(); out.Again != nil || out.After != time.Minute {
+		t.Errorf("given up for a while: got %+v, want to look again in a minute", out)
+	}
+	w.want("without a pod", metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound, "db")
+	w.now = w.now.Add(time.Minute)
+	if out := w.deploy(); out != (Outcome{}) {
+		t.Errorf("given up for long: got %+v", out)
+	}
+	w.want("tried again", metav1.ConditionUnknown, v1alpha1.ReasonCreating, "Revision orders-00001 is tried again.")
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(rev), rev); !apierrors.IsNotFound(err) {
+		t.Errorf("the Revision is still there: %v", err)
+	}
+}
+
+func TestDeployGivenUpUnseen(t *testing.T) {
+	rev := revision(servingv1.RevisionConditionResourcesAvailable, corev1.ConditionFalse, servingv1.ReasonProgressDeadlineExceeded, "x")
+	s := &Subject{Status: new(v1alpha1.FunctionStatus), Generation: 2}
+	s.Status.MarkFailed(1, v1alpha1.Failf(v1alpha1.ReasonSecretNotFound, "of before"))
+	verdict{failure: v1alpha1.Failf(v1alpha1.ReasonRevisionFailed, "too long"), givenUp: rev}.tell(s)
+	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
+	if c == nil || c.Reason != string(v1alpha1.ReasonRevisionFailed) {
+		t.Errorf("where no pod told the cause: got %+v", c)
+	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +23,8 @@ type verdict struct {
 	ready   bool
 	failure error
 	doing   string
-	coding  bool // it is the code that is being waited for
+	after   time.Duration       // when to look again
+	givenUp *servingv1.Revision // which Knative does not try any more
 
 	service    *servingv1.Service
 	result     code.Result
@@ -31,6 +35,8 @@ type verdict struct {
 func (v verdict) tell(s *Subject) {
 	st := s.Status
 	switch {
+	case v.givenUp != nil && s.knowsWhy():
+		return
 	case v.failure != nil:
 		st.MarkFailed(s.Generation, v.failure)
 		return
@@ -43,6 +49,13 @@ func (v verdict) tell(s *Subject) {
 	st.Revision = v.service.Status.LatestReadyRevisionName
 	st.URL = v.service.Status.URL.String()
 	st.MarkReady(s.Generation, v.deviations...)
+}
+
+// knowsWhy says that the status tells already what keeps this generation from serving. A pod told it, as long as there was
+// one; Knative knows no more than that it took too long.
+func (s *Subject) knowsWhy() bool {
+	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
+	return c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == s.Generation && c.Reason != string(v1alpha1.ReasonInternalError)
 }
 
 // look reads what is needed to judge a Service: nothing more where it is ready, its latest Revision and the pods of that
@@ -100,7 +113,7 @@ func judgeRevision(name string, configuration *apis.Condition, rev *servingv1.Re
 	if rev != nil {
 		for _, t := range []apis.ConditionType{servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
 			if c := rev.Status.GetCondition(t); c.IsFalse() {
-				return verdict{failure: revisionFailure(c)}
+				return verdict{failure: revisionFailure(c), givenUp: givenUp(rev, c)}
 			}
 		}
 	}
@@ -111,6 +124,14 @@ func judgeRevision(name string, configuration *apis.Condition, rev *servingv1.Re
 		return verdict{doing: "Knative is making a revision."}
 	}
 	return verdict{doing: fmt.Sprintf("Revision %s is starting.", name)}
+}
+
+// givenUp is a Revision that Knative does not try any more; nil if it does.
+func givenUp(rev *servingv1.Revision, c *apis.Condition) *servingv1.Revision {
+	if c.Reason == servingv1.ReasonProgressDeadlineExceeded && rev.IsFailed() {
+		return rev
+	}
+	return nil
 }
 
 // sentence is what a condition of Knative's says, in one line.

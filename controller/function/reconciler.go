@@ -22,9 +22,6 @@ import (
 	"github.com/lambkin-dev/lambkin/controller/resources"
 )
 
-// pause is how long code that is being made into an image is left alone before it is asked for again.
-const pause = 15 * time.Second
-
 // Deployer brings about a Service. It is what deploy.Deployer does.
 type Deployer interface {
 	// Deploy does what can be done now and writes into the subject's status how far it came.
@@ -61,11 +58,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, err
 	}
 	out := r.bringUp(ctx, was, is)
-	after := time.Duration(0)
-	if out.Waiting {
-		after = pause
-	}
-	return report.Result(after, out.Again, r.Reporter.Report(ctx, was, is))
+	return report.Result(out.After, out.Again, r.Reporter.Report(ctx, was, is))
 }
 
 // note keeps up what the status tells of the object itself: when it last changed, and the highest number of a version

@@ -180,7 +180,7 @@ func TestReconcileOutcomes(t *testing.T) {
 		err     error
 	}{
 		"Done":    {"Events tell the rest.", deploy.Outcome{}, reconcile.Result{}, nil},
-		"Waiting": {"There may be no event.", deploy.Outcome{Waiting: true}, reconcile.Result{RequeueAfter: pause}, nil},
+		"Waiting": {"There may be no event.", deploy.Outcome{After: time.Minute}, reconcile.Result{RequeueAfter: time.Minute}, nil},
 		"Again":   {"It is tried again with pauses.", deploy.Outcome{Again: boom}, reconcile.Result{}, boom},
 	}
 	for name, tc := range cases {

@@ -20,9 +20,6 @@ import (
 	"github.com/lambkin-dev/lambkin/controller/resources"
 )
 
-// pause is how long code that is being made into an image is left alone before it is asked for again.
-const pause = 15 * time.Second
-
 // Deployer brings about a Service. It is what deploy.Deployer does.
 type Deployer interface {
 	// Deploy does what can be done now and writes into the subject's status how far it came.
@@ -54,11 +51,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, nil
 	}
 	out, is := r.bringUp(ctx, was)
-	after := time.Duration(0)
-	if out.Waiting {
-		after = pause
-	}
-	return report.Result(after, out.Again, r.Reporter.Report(ctx, was, is))
+	return report.Result(out.After, out.Again, r.Reporter.Report(ctx, was, is))
 }
 
 // bringUp gives the version with the status that it has come to. was may become a member of its function by it.

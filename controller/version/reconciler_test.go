@@ -202,7 +202,7 @@ func TestReconcileOutcomes(t *testing.T) {
 		want    reconcile.Result
 		err     error
 	}{
-		"Waiting": {deploy.Outcome{Waiting: true}, reconcile.Result{RequeueAfter: pause}, nil},
+		"Waiting": {deploy.Outcome{After: time.Minute}, reconcile.Result{RequeueAfter: time.Minute}, nil},
 		"Again":   {deploy.Outcome{Again: boom}, reconcile.Result{}, boom},
 	} {
 		w := newWorld(t, function(), version())
