@@ -83,6 +83,11 @@ fmt: $(LINT) ## Format all Go files
 lint: $(LINT) ## Run the linters of .golangci.yml
 	$(LINT) run $(PACKAGES)
 
+.PHONY: e2e
+e2e: ## Run the scripts of test/e2e on both engines; on a test cluster of its own, or on KUBECONFIG's with REGISTRY
+	@test/needs.sh $(NEEDS) git:git kubectl:kubernetes-client || echo 'Going on: scripts skip what they cannot run, and say so.'
+	@test/e2e/run.sh
+
 .PHONY: vet
 vet: ## Run go vet
 	go vet $(PACKAGES)

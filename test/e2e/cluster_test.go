@@ -39,7 +39,7 @@ func useNamespace(ts *testscript.TestScript, _ bool, _ []string) {
 	namespace := fmt.Sprintf("e2e-%s-%x", strings.Trim(script, "-"), time.Now().UnixNano()&0xffffff)
 	ts.Setenv("KUBECONFIG", kubeconfig)
 	ts.Setenv("NAMESPACE", namespace)
-	for _, name := range []string{"E2E_ENGINE", "REGISTRY", "REGISTRY_HOST", "INGRESS", "DOMAIN", "GIT_URL", "GIT_DIR_HOST"} {
+	for _, name := range []string{"E2E_ENGINE", "REGISTRY", "REGISTRY_HOST", "INGRESS", "DOMAIN", "GIT_URL", "GIT_DIR_HOST", "CLUSTER"} {
 		ts.Setenv(name, os.Getenv(name))
 	}
 	ts.Check(ts.Exec("kubectl", "create", "namespace", namespace))

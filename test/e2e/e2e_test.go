@@ -14,7 +14,7 @@
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
 // and the conditions [node], [python], [aws], [boto3] and [sandbox], [git] for a git server inside the
-// cluster, and [local] and [cluster] for the engine.
+// cluster, [disturb] where nobody else is disturbed, and [local] and [cluster] for the engine.
 //
 // The same scripts run on both engines. On a machine the engine is a server in the test's own process. With
 // E2E_ENGINE=cluster it is a namespace of the cluster that KUBECONFIG names, on which Lambkin is installed; `make e2e`
@@ -93,6 +93,9 @@ func condition(name string) (bool, error) {
 	}
 	if name == "local" || name == "cluster" {
 		return string(engineOf(os.Getenv)) == name, nil
+	}
+	if name == "disturb" {
+		return os.Getenv("E2E_DISTURB") != "", nil
 	}
 	if name == "git" {
 		return os.Getenv("GIT_DIR_HOST") != "", nil

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# `make e2e`: every script on both engines and the engine's suite on the cluster, and a table of what came of them.
+#
+# With KUBECONFIG and REGISTRY set it uses that cluster and leaves it up, with Lambkin installed (see install.sh for what
+# else may be said). Without, it starts a test cluster of its own and takes it down at the end. SCRIPTS is a regular
+# expression for the names of the scripts.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+scripts=${SCRIPTS:-.*}
+out=$(mktemp -d)
+failed=0
+
+finish() {
+  [ -z "${own:-}" ] || bin/cluster -name "$own" down
+  rm -rf "$out"
+}
+
+say() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
+
+# run NAME COMMAND… keeps what a `go test -v` prints and tells how it ended. Lines of scripts that fail are shown.
+run() {
+  local name=$1
+  shift
+  say "$name"
+  "$@" >"$out/$name" 2>&1 || failed=1
+  grep -E '^ *--- (PASS|FAIL|SKIP)|^(ok|FAIL|PASS|panic)' "$out/$name" | sed -E 's/^/  /' | grep -vE -- '--- (PASS|SKIP): .*/' || true
+  grep -B40 -E 'FAIL: testdata|^ +[a-z_]+_?[a-z]*\.go:[0-9]+: ' "$out/$name" | tail -200 || true
+}
+
+trap finish EXIT
+trap 'exit 130' INT TERM
+if [ -z "${KUBECONFIG:-}" ] || [ -z "${REGISTRY:-}" ]; then
+  unset KUBECONFIG REGISTRY
+  own=e2e-$$
+  say "start cluster $own"
+  make --no-print-directory cluster || exit 1
+  bin/cluster -name "$own" up || exit 1
+  set -a
+  eval "$(bin/cluster -name "$own" env)"
+  set +a
+  export REGISTRY_PLAIN=1 BASE_IMAGES=1
+fi
+say "install Lambkin"
+test/e2e/install.sh || exit 1
+
+say "build the tests"
+go test -c -o "$out/e2e.test" ./test/e2e || exit 1
+go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
+cd test/e2e || exit 1
+run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 20m -test.run "TestScripts/^($scripts)\$"
+run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 40m -test.parallel "${PARALLEL:-4}" -test.run "TestScripts/^($scripts)\$"
+[ -z "${CLUSTER_DIR:-}" ] || run disturbed env E2E_ENGINE=cluster E2E_DISTURB=1 "$out/e2e.test" -test.v -test.timeout 20m -test.parallel 1 -test.run "TestScripts/^(disturb_.*)\$"
+cd ../../internal/engine/knative || exit 1
+[ "$scripts" != '.*' ] || run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 30m -test.run '^TestEngine$'
+cd ../../..
+
+say "what came of it"
+cat "$out/disturbed" 2>/dev/null >>"$out/cluster" # these were skipped before, so that they hurt nobody else
+awk -v local="$out/local" -v cluster="$out/cluster" '
+  function read(file, column,   line, part) {
+    while ((getline line < file) > 0)
+      if (match(line, /--- (PASS|FAIL|SKIP): TestScripts\/[^ ]+/)) {
+        split(substr(line, RSTART + 4, RLENGTH - 4), part, ": TestScripts/")
+        result[part[2], column] = part[1]
+        names[part[2]] = 1
+      }
+  }
+  BEGIN {
+    read(local, 1)
+    read(cluster, 2)
+    printf "%-24s %-8s %s\n", "SCRIPT", "LOCAL", "CLUSTER"
+    for (name in names) printf "%-24s %-8s %s\n", name, result[name, 1], result[name, 2] | "sort"
+  }'
+[ ! -e "$out/suite" ] || grep -E '^ *--- (FAIL|SKIP)|^--- ' "$out/suite"
+exit $failed
