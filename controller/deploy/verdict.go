@@ -81,6 +81,9 @@ func (d *Deployer) look(ctx context.Context, svc *servingv1.Service) (verdict, e
 	return judge(svc, rev, pods.Items), nil
 }
 
+// outOfDate is the reason that Knative gives while a Configuration has not taken its new spec up.
+const outOfDate = "OutOfDate"
+
 // judge reads a Service, its latest created Revision, nil if unknown, and the pods of that.
 func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) verdict {
 	st := &svc.Status
@@ -92,6 +95,9 @@ func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) v
 		return verdict{ready: true}
 	}
 	configuration := st.GetCondition(servingv1.ServiceConditionConfigurationsReady)
+	if configuration.IsUnknown() && configuration.GetReason() == outOfDate {
+		return verdict{doing: "Knative is making a revision."} // the last one, whatever became of it, is of another spec
+	}
 	if created != ready || configuration.IsFalse() {
 		return judgeRevision(created, configuration, rev, pods)
 	}

@@ -68,6 +68,11 @@ func TestJudge(t *testing.T) {
 		"Ready":   {why: "All is well.", svc: knative("orders-00002", "orders-00002", ready(yes), configuration(yes, "", ""), routes(yes, "")), ready: true},
 		"New":     {why: "Nothing is there yet.", svc: knative("", ""), doing: "Knative is making a revision."},
 		"OutOf":   {why: "The Configuration has not seen the spec.", svc: knative("orders-00001", "orders-00001", configuration(unknown, "OutOfDate", "")), doing: "Knative is making a revision."},
+		"Mended": {
+			why: "What failed was of the spec before.", svc: knative("orders-00002", "", configuration(unknown, "OutOfDate", "")),
+			rev:   revision(servingv1.RevisionConditionContainerHealthy, no, "ExitCode1", "Container failed with: Extension.Crash: it crashed"),
+			doing: "Knative is making a revision.",
+		},
 		"Starts":  {why: "The new Revision comes up beside the old.", svc: knative("orders-00002", "orders-00001", configuration(unknown, "", "")), doing: "Revision orders-00002 is starting."},
 		"Moves":   {why: "The Route is last.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(unknown, "")), doing: "Requests are being moved to revision orders-00002."},
 		"NoRoute": {why: "The Route may fail.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(no, "no ingress\nclass")), reason: v1alpha1.ReasonRouteFailed, says: "no ingress class"},
