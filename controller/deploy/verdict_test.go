@@ -64,10 +64,10 @@ func TestJudge(t *testing.T) {
 		reason v1alpha1.Reason
 		says   string
 	}{
-		"Stale":   {why: "Knative's status is of another spec.", svc: stale, doing: "Knative is about to take it up."},
-		"Ready":   {why: "All is well.", svc: knative("orders-00002", "orders-00002", ready(yes), configuration(yes, "", ""), routes(yes, "")), ready: true},
-		"New":     {why: "Nothing is there yet.", svc: knative("", ""), doing: "Knative is making a revision."},
-		"OutOf":   {why: "The Configuration has not seen the spec.", svc: knative("orders-00001", "orders-00001", configuration(unknown, "OutOfDate", "")), doing: "Knative is making a revision."},
+		"Stale": {why: "Knative's status is of another spec.", svc: stale, doing: "Knative is about to take it up."},
+		"Ready": {why: "All is well.", svc: knative("orders-00002", "orders-00002", ready(yes), configuration(yes, "", ""), routes(yes, "")), ready: true},
+		"New":   {why: "Nothing is there yet.", svc: knative("", ""), doing: "Knative is making a revision."},
+		"OutOf": {why: "The Configuration has not seen the spec.", svc: knative("orders-00001", "orders-00001", configuration(unknown, "OutOfDate", "")), doing: "Knative is making a revision."},
 		"Mended": {
 			why: "What failed was of the spec before.", svc: knative("orders-00002", "", configuration(unknown, "OutOfDate", "")),
 			rev:   revision(servingv1.RevisionConditionContainerHealthy, no, "ExitCode1", "Container failed with: Extension.Crash: it crashed"),
