@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -180,5 +181,35 @@ func TestAliasAndURLConditions(t *testing.T) {
 	url.MarkReady(2, "http://y/")
 	if !meta.IsStatusConditionTrue(url.Conditions, ConditionReady) || url.URL != "http://y/" || url.ObservedGeneration != 2 {
 		t.Errorf("url: got %+v", url)
+	}
+}
+
+// TestAliasAndURLProgress holds that what has an address is updated, and what has none yet is created, however often it is
+// said; and that deviations are told.
+func TestAliasAndURLProgress(t *testing.T) {
+	var alias AliasStatus
+	var url FunctionURLConfigStatus
+	want := func(step, reason, message string) {
+		t.Helper()
+		for _, all := range [][]metav1.Condition{alias.Conditions, url.Conditions} {
+			c := meta.FindStatusCondition(all, ConditionReady)
+			if c == nil || c.Reason != reason || !strings.HasSuffix(c.Message, message) {
+				t.Errorf("%s: got %+v, want %s with %q", step, c, reason, message)
+			}
+		}
+	}
+	for range 2 {
+		alias.MarkProgressing(1, "Waits.")
+		url.MarkProgressing(1, "Waits.")
+		want("before the first success", "Creating", "is being created. Waits.")
+	}
+	alias.MarkReady(1, "http://x/", "Not quite.", "Nor this.")
+	url.MarkReady(1, "http://x/", "Not quite.", "Nor this.")
+	want("ready", "Ready", "Not quite. Nor this.")
+	alias.MarkProgressing(2)
+	url.MarkProgressing(2)
+	want("after it", "Updating", "is being updated.")
+	if alias.ObservedGeneration != 2 || url.ObservedGeneration != 2 {
+		t.Errorf("observed %d and %d", alias.ObservedGeneration, url.ObservedGeneration)
 	}
 }

@@ -36,7 +36,10 @@ func disabled(member, feature string) error {
 func Deviations(w *Workload) []string {
 	told := slices.Concat(w.placeDeviations(), w.variableDeviations(), w.concurrencyDeviations())
 	if w.plain() {
-		told = append(told, w.plainDeviations()...)
+		return append(told, w.plainDeviations()...)
+	}
+	if t := w.Asked.Tracing; t != nil && t.Mode == v1alpha1.TracingModeActive {
+		told = append(told, "tracing.mode Active begins traces for invocations through the gateway; HTTP requests to the function's own URL bring theirs or have none.")
 	}
 	return told
 }
