@@ -34,9 +34,12 @@ type Builder struct {
 	Log io.Writer
 }
 
-// FindSource looks for the folder of this module: dir, or test/cluster in dir or above.
-func FindSource(dir string) (string, error) {
-	start := dir
+// FindSource looks for the folder of this module: start, or test/cluster in start or above.
+func FindSource(start string) (string, error) {
+	dir, err := filepath.Abs(start)
+	if err != nil {
+		return "", err
+	}
 	for {
 		for _, candidate := range []string{dir, filepath.Join(dir, "test", "cluster")} {
 			data, err := os.ReadFile(filepath.Join(candidate, "go.mod"))

@@ -23,12 +23,17 @@ func debian(ctx context.Context, folder string, packages []string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mmdebstrap of %s: %w: %s", strings.Join(packages, " "), err, strings.TrimSpace(string(out)))
 	}
-	for _, step := range []func(context.Context, string) error{strip, mergeUsr, links, certificates, compilePython, users} {
+	for _, step := range steps() {
 		if err := step(ctx, folder); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// steps are done to each folder of packages, in this order.
+func steps() []func(ctx context.Context, folder string) error {
+	return []func(context.Context, string) error{strip, mergeUsr, links, certificates, compilePython, users}
 }
 
 // suite is the Debian release of this machine: its package sources are known to work.

@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/networking/pkg/apis/networking/v1alpha1"
 	netclient "knative.dev/networking/pkg/client/clientset/versioned"
@@ -45,17 +44,7 @@ type controller struct {
 }
 
 // newController starts to watch and returns when everything there is has been seen.
-func newController(ctx context.Context, o options, config *rest.Config, log *slog.Logger) (*controller, error) {
-	config.QPS, config.Burst = 100, 200
-	config.WarningHandler = rest.NoWarnings{} // Endpoints are deprecated, we know
-	kube, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("client of Kubernetes: %w", err)
-	}
-	network, err := netclient.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("client of Knative: %w", err)
-	}
+func newController(ctx context.Context, o options, kube kubernetes.Interface, network netclient.Interface, log *slog.Logger) (*controller, error) {
 	core := informers.NewSharedInformerFactory(kube, 0)
 	nets := netinformers.NewSharedInformerFactory(network, 0)
 	c := &controller{
@@ -66,7 +55,7 @@ func newController(ctx context.Context, o options, config *rest.Config, log *slo
 		changed:   make(chan struct{}, 1),
 	}
 	c.public, c.local = proxy.New(c.resolve, log), proxy.New(c.resolve, log)
-	err = errors.Join(
+	err := errors.Join(
 		watch(nets.Networking().V1alpha1().Ingresses().Informer(), c.poke),
 		watch(core.Core().V1().Services().Informer(), c.backend.send),
 		watch(core.Core().V1().Endpoints().Informer(), c.backend.send),

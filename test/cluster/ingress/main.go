@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	netclient "knative.dev/networking/pkg/client/clientset/versioned"
 )
 
 // drain is how long requests under way may take when the ingress is told to end.
@@ -48,10 +50,25 @@ func run(ctx context.Context, args []string, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("not in a cluster: %w", err)
 	}
-	c, err := newController(ctx, o, config, log)
+	config.QPS, config.Burst = 100, 200
+	config.WarningHandler = rest.NoWarnings{} // Endpoints are deprecated, we know
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("client of Kubernetes: %w", err)
+	}
+	network, err := netclient.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("client of Knative: %w", err)
+	}
+	c, err := newController(ctx, o, kube, network, log)
 	if err != nil {
 		return err
 	}
+	return c.serve(ctx)
+}
+
+// serve keeps up to date and serves, until ctx ends or one of the two does.
+func (c *controller) serve(ctx context.Context) error {
 	c.update(ctx)
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { c.run(ctx); return nil })

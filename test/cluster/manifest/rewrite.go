@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	syaml "sigs.k8s.io/yaml"
 )
@@ -76,8 +77,8 @@ func (r Rewrite) Documents(data []byte) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, fmt.Errorf("YAML: %w", err)
 		}
-		u := &unstructured.Unstructured{}
-		if err := syaml.Unmarshal(doc, &u.Object); err != nil {
+		u, err := decode(doc)
+		if err != nil {
 			return nil, fmt.Errorf("YAML: %w", err)
 		}
 		if len(u.Object) == 0 || r.skips(u) {
@@ -91,6 +92,19 @@ func (r Rewrite) Documents(data []byte) ([]*unstructured.Unstructured, error) {
 		}
 		objects = append(objects, u)
 	}
+}
+
+// decode keeps whole numbers whole, as the API server wants them.
+func decode(doc []byte) (*unstructured.Unstructured, error) {
+	data, err := syaml.YAMLToJSON(doc)
+	if err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal(data, &u.Object); err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	return u, nil
 }
 
 // replacer tries long names first: one may begin with another.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // attempt sends one request to one of some addresses. An address that takes no connection is passed over: nothing was
@@ -21,10 +22,8 @@ type attempt struct {
 
 // RoundTrip implements http.RoundTripper.
 func (a *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := r.Body
-	if body != nil {
-		defer body.Close()
-		r.Body = io.NopCloser(body) // a transport closes the body even if it has not begun to read it
+	if r.Body != nil {
+		r.Body = &unreadBody{ReadCloser: r.Body}
 	}
 	var errs []error
 	for _, address := range a.load.order(a.addresses) {
@@ -41,7 +40,31 @@ func (a *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 			break
 		}
 	}
+	if b, ok := r.Body.(*unreadBody); ok {
+		_ = b.ReadCloser.Close() // nobody sends it any more
+	}
 	return nil, errors.Join(errs...)
+}
+
+// unreadBody is a body that stays open until it has been read from: a transport closes what it was given even if it could
+// not connect, and the next address is to get it whole.
+type unreadBody struct {
+	io.ReadCloser
+	read atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *unreadBody) Read(p []byte) (int, error) {
+	b.read.Store(true)
+	return b.ReadCloser.Read(p)
+}
+
+// Close implements io.Closer.
+func (b *unreadBody) Close() error {
+	if !b.read.Load() {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }
 
 // done says that the request is over. It may be called again.

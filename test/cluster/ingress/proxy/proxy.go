@@ -80,6 +80,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		BufferPool:    p.buffers,
 		Rewrite:       func(pr *httputil.ProxyRequest) { rewrite(pr, rule, split) },
 		ErrorHandler:  p.failed,
+		ErrorLog:      slog.NewLogLogger(p.log.Handler(), slog.LevelInfo),
 	}).ServeHTTP(w, r)
 }
 
