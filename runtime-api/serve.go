@@ -116,6 +116,7 @@ func (s *settings) pod(environ []string) (pod.Config, error) {
 		SystemLogLevel:      s.systemLogLevel,
 		LogGroup:            env("AWS_LAMBDA_LOG_GROUP_NAME"),
 		SnapStart:           env("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+		Provisioned:         env("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
 	}
 	if err := s.setCommand(&cfg, root); err != nil {
 		return cfg, err

@@ -189,6 +189,22 @@ func TestHandlerIn(t *testing.T) {
 	}
 }
 
+// TestInitializationType holds that a pod knows why it was started, as its manifest says.
+func TestInitializationType(t *testing.T) {
+	for kind, want := range map[string]struct{ provisioned, snapStart bool }{
+		"": {}, "on-demand": {}, "provisioned-concurrency": {provisioned: true}, "snap-start": {snapStart: true},
+	} {
+		s, err := read([]string{"--", "/bin/sh"}, nil, &bytes.Buffer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := s.pod([]string{"AWS_LAMBDA_INITIALIZATION_TYPE=" + kind, "LAMBDA_TASK_ROOT=" + t.TempDir()})
+		if err != nil || cfg.Provisioned != want.provisioned || cfg.SnapStart != want.snapStart {
+			t.Errorf("%q: provisioned %t, snap start %t, %v", kind, cfg.Provisioned, cfg.SnapStart, err)
+		}
+	}
+}
+
 func TestHomeOf(t *testing.T) {
 	dir := t.TempDir()
 	cases := map[string]struct{ reason, home, want string }{

@@ -58,6 +58,9 @@ func (w *Workload) lambdaEnv() []corev1.EnvVar {
 	if w.environments() > 1 {
 		settings["LAMBKIN_TMP_DIR"] = tmpPath
 	}
+	if w.Provisioned > 0 {
+		settings["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency" // in pods beyond those too: they are of one kind
+	}
 	if w.stopped() {
 		settings["LAMBKIN_THROTTLE"] = "true"
 	}
