@@ -158,7 +158,7 @@ func TestFollowBuild(t *testing.T) {
 		return nil
 	}}
 	c, l := newCluster(t, hooks, run("a", 0))
-	l.texts["a-pod/step-fetch"] = "from git\n"
+	l.texts["a-pod/step-fetch"] = "from git\n2026/01/31 12:00:00 Skipping step because a previous step failed\n"
 	l.texts["a-pod/step-build"] = "one\r\ntwo\n\nlast" // a line may end without its end
 	var lines []string
 	b, err := c.FollowBuild(t.Context(), "a", func(step, line string) { lines = append(lines, step+": "+line) })

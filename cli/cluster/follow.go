@@ -21,6 +21,9 @@ const maxLine = 64 << 10
 // glance is how often a build is looked at that has nothing to read just now.
 const glance = 250 * time.Millisecond
 
+// skipped is what Tekton itself writes in place of a step that comes after one that failed.
+const skipped = "Skipping step because a previous step failed"
+
 // FollowBuild gives tell each line that the steps of a build print, with the step's name, until the build has ended, and
 // gives the build as it ended. The lines of a build that has ended already are given too, if its pod is still there.
 func (c *Cluster) FollowBuild(ctx context.Context, name string, tell func(step, line string)) (Build, error) {
@@ -61,7 +64,11 @@ func (c *Cluster) followStep(ctx context.Context, pod string, s Step, tell func(
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	return eachLine(r, func(line string) { tell(s.Name, line) })
+	return eachLine(r, func(line string) {
+		if !strings.HasSuffix(line, skipped) {
+			tell(s.Name, line)
+		}
+	})
 }
 
 // eachLine gives every line, without its end and what is beyond maxLine.

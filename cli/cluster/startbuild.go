@@ -44,6 +44,7 @@ func (c *Cluster) StartBuild(ctx context.Context, fn *v1alpha1.Function, layers 
 	run := buildtemplates.MakeTaskRun(buildtemplates.TaskRunInput{
 		Metadata: metav1.ObjectMeta{
 			Namespace: c.Namespace, GenerateName: fn.Name + "-only-", Labels: map[string]string{v1alpha1.LabelFunction: fn.Name},
+			OwnerReferences: c.ownerOf(ctx, fn.Name),
 		},
 		Entry: entry, Source: *fn.Spec.Code.Source, Image: store + "/" + fn.Name + ":build-only", Store: store, Handler: fn.Spec.Handler,
 		Architecture: cmp.Or(append(fn.Spec.Architectures, v1alpha1.ArchitectureX86)...), Layers: layers, Settings: settings,
@@ -52,6 +53,16 @@ func (c *Cluster) StartBuild(ctx context.Context, fn *v1alpha1.Function, layers 
 		return "", ofTekton("start a build of "+fn.Name, err)
 	}
 	return run.Name, nil
+}
+
+// ownerOf lets a build go with its function, if that is there. It is not the controller's build, which would have it
+// counted.
+func (c *Cluster) ownerOf(ctx context.Context, name string) []metav1.OwnerReference {
+	fn := new(v1alpha1.Function)
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, fn); err != nil {
+		return nil
+	}
+	return []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion().String(), Kind: "Function", Name: fn.Name, UID: fn.UID}}
 }
 
 // ensureAccount makes the account that builds run as, where the controller has not made it yet.

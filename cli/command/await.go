@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,8 +133,17 @@ func (s subject) buildIsDue() bool {
 
 func (a *App) sayHowFar(s subject, progress *terminal.Progress) {
 	if c := s.ready(); c != nil {
-		progress.Say(c.Message)
+		progress.Say(brief(c.Message))
 	}
+}
+
+// brief leaves out what the one who waits knows: that it is being worked on.
+func brief(message string) string {
+	first, rest, more := strings.Cut(message, ". ")
+	if more && strings.Contains(first, " is being ") {
+		return rest
+	}
+	return message
 }
 
 // buildLog prints what the build of a subject prints, while somebody waits for it.

@@ -251,7 +251,7 @@ func (o *deployOptions) carryOut(ctx context.Context, e engine.Engine, fn *v1alp
 	if o.wait {
 		o.app.noteDeviations(fn)
 	}
-	d.version, err = o.release(ctx, e, fn)
+	d.version, d.tag, err = o.release(ctx, e, fn)
 	return d, err
 }
 
@@ -318,16 +318,25 @@ func (o *deployOptions) bring(ctx context.Context, e engine.Engine, fn *v1alpha1
 }
 
 // release publishes a version and moves the alias, if asked to.
-func (o *deployOptions) release(ctx context.Context, e engine.Objects, fn *v1alpha1.Function) (*v1alpha1.Version, error) {
+func (o *deployOptions) release(ctx context.Context, e engine.Objects, fn *v1alpha1.Function) (*v1alpha1.Version, *v1alpha1.Alias, error) {
 	if !o.publish && o.alias == "" {
-		return nil, nil //nolint:nilnil // no version was asked for
+		return nil, nil, nil
 	}
 	v, _, err := publish(ctx, e, fn, o.settings.description)
 	if err != nil || o.alias == "" {
-		return v, err
+		return v, nil, err
 	}
-	_, err = pointAlias(ctx, e, lambdaName(fn), o.alias, fmt.Sprint(v.Spec.Version))
-	return v, err
+	a, err := pointAlias(ctx, e, lambdaName(fn), o.alias, fmt.Sprint(v.Spec.Version))
+	if err != nil || !o.wait || !o.app.onCluster() { // on one machine calls go there at once
+		return v, a, err
+	}
+	return v, a, o.awaitAlias(ctx, e, a)
+}
+
+// awaitAlias waits until calls to an alias go where it points.
+func (o *deployOptions) awaitAlias(ctx context.Context, e engine.Objects, a *v1alpha1.Alias) error {
+	defer o.app.IO.Begin("wait for " + a.Spec.FunctionName + ":" + a.Spec.Name).Done()
+	return rollout.Await(ctx, e, a)
 }
 
 // publishAside publishes what would be deployed as a version, and leaves the function, which its URL serves, as it is. The
@@ -351,8 +360,7 @@ func (o *deployOptions) publishAside(ctx context.Context, e engine.Engine, fn *v
 	if err != nil || !o.wait {
 		return v, tag, err
 	}
-	defer o.app.IO.Begin("wait for " + lambdaName(fn) + ":" + tag.Spec.Name).Done()
-	return v, tag, rollout.Await(ctx, e, tag)
+	return v, tag, o.awaitAlias(ctx, e, tag)
 }
 
 func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
@@ -368,21 +376,24 @@ func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
 
 func (o *deployOptions) report(d deployed) error {
 	fn, subject := d.fn, "function/"+lambdaName(d.fn)
-	var url string
+	var urls []string
 	switch {
 	case d.did == built && o.app.forMachines():
 		return o.app.printBuilds([]cluster.Build{d.build}, d.build)
 	case d.did == built:
-		subject, url = "build/"+d.build.Name, d.build.Image
+		subject, urls = "build/"+d.build.Name, []string{d.build.Image}
 	case o.app.forMachines() && d.did == published:
 		return o.app.printOne(d.version, nil)
 	case o.app.forMachines():
 		return o.app.printOne(fn, nil)
 	case d.did == published:
 		subject = fmt.Sprintf("version/%s:%d", lambdaName(fn), d.version.Spec.Version)
-		url = o.app.urlOf(d.tag.Status.URL, lambdaName(fn)+":"+d.tag.Spec.Name)
+		urls = []string{o.app.urlOf(d.tag.Status.URL, lambdaName(fn)+":"+d.tag.Spec.Name)}
 	default:
-		url = o.app.functionURL(fn)
+		urls = []string{o.app.functionURL(fn)}
+		if d.tag != nil && o.app.onCluster() {
+			urls = append(urls, d.tag.Status.URL)
+		}
 	}
 	details := []string{cmp.Or(fn.Spec.Runtime, "image"), fn.Spec.Handler}
 	if d.pkg != nil {
@@ -390,15 +401,17 @@ func (o *deployOptions) report(d deployed) error {
 	}
 	details = append(details, terminal.Took(d.took))
 	switch {
-	case d.tag != nil:
+	case d.did == published:
 		details = append(details, "alias "+d.tag.Spec.Name, "no traffic")
 	case d.version != nil:
 		details = append(details, fmt.Sprintf("version %d", d.version.Spec.Version))
 	}
 	details = slices.DeleteFunc(details, func(s string) bool { return s == "" })
 	o.app.IO.Printf("%s %s (%s)\n", subject, o.app.IO.Paint(terminal.Good, string(d.did)), strings.Join(details, ", "))
-	if url != "" {
-		o.app.IO.Printf("%s\n", url)
+	for _, url := range urls {
+		if url != "" {
+			o.app.IO.Printf("%s\n", url)
+		}
 	}
 	return nil
 }

@@ -97,7 +97,8 @@ func (o *installOptions) install(ctx context.Context, s install.Settings, object
 	if err != nil {
 		return err
 	}
-	progress := o.app.IO.Begin("install on " + c.Place.String())
+	o.app.IO.Notef("Installing on %s.", c.Place)
+	progress := o.app.IO.Begin("install")
 	defer progress.Done()
 	in := &install.Installer{Client: c.Client, Settings: s, Tell: o.app.IO.Notef, Doing: progress.Say, Patience: o.patience}
 	if err := in.Run(ctx, objects); err != nil {

@@ -34,7 +34,7 @@ func TestInstall(t *testing.T) {
 	f.ok("config", "use", "local") // installing is about a cluster all the same
 	more := f.manifest("apiVersion: v1\nkind: Namespace\nmetadata: {name: extra}\n")
 	code, out, told := f.run("install", "-f", f.manifest(manifestText), "-f", more, "--registry", "new.example/fn", "--plain-http", "new.example")
-	if code != 0 || !strings.Contains(out, "lambkin doctor --context dev") || told != "namespace/extra created\nconfigmap/lambkin-config configured\n" {
+	if code != 0 || !strings.Contains(out, "lambkin doctor --context dev") || !strings.HasSuffix(told, ").\nnamespace/extra created\nconfigmap/lambkin-config configured\n") {
 		t.Fatalf("%d %q %q", code, out, told)
 	}
 	kept := new(corev1.ConfigMap)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,8 +64,10 @@ const (
 	settle = 2 * time.Minute
 	// glance is how often the alias and the counts are looked at.
 	glance = 500 * time.Millisecond
-	// enough is after how many calls a step is given up before its time.
-	enough = 10
+	// enough is after how many calls, and how many failures among them, a step is given up before its time: less may be an
+	// accident.
+	enough         = 10
+	enoughFailures = 3
 )
 
 // Run does it all. What it gives on excess is an [ErrRolledBack] with the reason; then the alias points to where it did
@@ -162,7 +165,8 @@ func (r *Rollout) judge(ctx context.Context, before Count) (Count, error) {
 	for end := time.Now().Add(r.Plan.Interval); ; {
 		seen := r.tally.Of(r.Plan.To).Since(before)
 		over := !time.Now().Before(end)
-		if (over || seen.Calls >= enough) && seen.Rate() > r.Plan.MaxErrorRate {
+		certain := over || (seen.Calls >= enough && seen.Failed >= enoughFailures)
+		if certain && seen.Rate() > r.Plan.MaxErrorRate {
 			return seen, r.excess(seen)
 		}
 		if over {
@@ -211,7 +215,7 @@ func (r *Rollout) end(ctx context.Context, err error) error {
 		return err
 	}
 	back := r.write(ctx, func(a *v1alpha1.Alias) error {
-		_, undone := Undo(a, err.Error())
+		_, undone := Undo(a, strings.TrimPrefix(err.Error(), ErrRolledBack.Error()+": "))
 		return undone
 	})
 	if back != nil {

@@ -162,7 +162,7 @@ func TestHealthy(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if len(findings) != 19 || examine.Failed(findings) {
+	if len(findings) != 18 || examine.Failed(findings) {
 		t.Errorf("%d findings: %+v", len(findings), findings)
 	}
 }
@@ -214,6 +214,7 @@ func TestEveryTrouble(t *testing.T) {
 			s.settings["lambkin-system/lambkin-config"]["config.yaml"] += "\nawsAPI: {allowUnsigned: true}"
 		}, "configuration", examine.Differs, "without a signature"},
 		"Push":       {"", func(s *scene) { s.store.err = lambda.Errorf(lambda.CodeService, "denied") }, "registry", examine.Broken, "set registry-auth"},
+		"NoGateway":  {"that is another finding's trouble", func(s *scene) { s.store.err = lambda.Errorf(lambda.CodeAccessDenied, "no") }, "registry", examine.Missing, "you may not use the gateway"},
 		"OtherBytes": {"", func(s *scene) { s.store.bad = true }, "registry", examine.Broken, "not what was stored"},
 		"Functions": {"", func(s *scene) {
 			s.denied = func(a authorizationv1.ResourceAttributes) bool { return a.Resource == "aliases" && a.Verb == "update" }

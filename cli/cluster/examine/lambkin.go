@@ -68,7 +68,11 @@ func (x *Examiner) registry(ctx context.Context) Finding {
 	if err != nil {
 		return Finding{what, Broken, err.Error(), ""}
 	}
-	if err := x.store(ctx, probe); err != nil {
+	err = x.store(ctx, probe)
+	if lambda.CodeOf(err) == lambda.CodeAccessDenied {
+		return Finding{what, Missing, "not known: you may not use the gateway", ""}
+	}
+	if err != nil {
 		return Finding{what, Broken, fmt.Sprintf("code cannot be kept there: %v", err),
 			fmt.Sprintf("look at registry in ConfigMap %s/%s and at the log (kubectl -n %[1]s logs deployment/%[3]s); give credentials with \"lambkin -n %[1]s set registry-auth lambkin-registry\"",
 				platform.Namespace, platform.ConfigMap, gatewayDeployment)}

@@ -16,6 +16,7 @@ type right struct {
 	what    string
 	needed  bool // nothing works without
 	without string
+	wayOut  string
 	access  []authorizationv1.ResourceAttributes
 }
 
@@ -36,14 +37,16 @@ func rightsOf(namespace string) []right {
 	}
 	read, write := gateway, gateway
 	read.Verb, write.Verb = "get", "create"
+	edit := fmt.Sprintf("kubectl -n %s create rolebinding YOU --clusterrole=edit --user=YOU, as an administrator", namespace)
+	use := fmt.Sprintf("kubectl -n %s create rolebinding YOU --role=lambkin-gateway-user --user=YOU, as an administrator", platform.Namespace)
+	other := "ask the cluster's operator for a Role with these"
 	return []right{
-		{"rights to functions", true, "functions cannot be deployed", in(v1alpha1.Group, "functions versions aliases functionurlconfigs layerversions", "get list create update delete")},
-		{"rights to the gateway", true, "code cannot be uploaded and functions cannot be invoked", []authorizationv1.ResourceAttributes{read, write}},
-		{"rights to publish", false, "versions cannot be published", in(v1alpha1.Group, "functions/status", "patch")},
-		{"rights to queue", false, "invoke --async does not work", in(v1alpha1.Group, "asyncinvocations", "create")},
-		{"rights to logs", false, "logs and rollout do not work", append(in("", "pods", "list watch"), in("", "pods/log", "get")...)},
-		{"rights to builds", false, "builds and their logs are not shown", in("tekton.dev", "taskruns", "get list delete")},
-		{"rights to credentials", false, "set registry-auth and set git-auth do not work", in("", "secrets serviceaccounts", "get create update")},
+		{"rights to functions", true, "functions cannot be deployed", edit, in(v1alpha1.Group, "functions versions aliases functionurlconfigs layerversions", "get list create update delete")},
+		{"rights to the gateway", true, "code cannot be uploaded and functions cannot be invoked", use, []authorizationv1.ResourceAttributes{read, write}},
+		{"rights to publish", false, "versions cannot be published", other, in(v1alpha1.Group, "functions/status", "patch")},
+		{"rights to logs", false, "logs and rollout do not work", edit, append(in("", "pods", "list watch"), in("", "pods/log", "get")...)},
+		{"rights to builds", false, "builds and their logs are not shown", edit, in("tekton.dev", "taskruns", "get list delete")},
+		{"rights to credentials", false, "set registry-auth and set git-auth do not work", edit, in("", "secrets serviceaccounts", "get create update")},
 	}
 }
 
@@ -70,8 +73,7 @@ func (x *Examiner) right(ctx context.Context, r right) Finding {
 	if len(lacking) == 0 {
 		return Finding{r.what, Fine, "you have them", ""}
 	}
-	f := Finding{r.what, Missing, fmt.Sprintf("%s: you may not %s in namespace %q", r.without, strings.Join(lacking, ", "), r.access[0].Namespace),
-		"ask the cluster's operator for a Role with these"}
+	f := Finding{r.what, Missing, fmt.Sprintf("%s: you may not %s in namespace %q", r.without, strings.Join(lacking, ", "), r.access[0].Namespace), r.wayOut}
 	if r.needed {
 		f.State = Broken
 	}
