@@ -197,11 +197,34 @@ func (g *cgroup) oomKilled() bool { return g != nil && oomKills(g.dir) > 0 }
 // starvation returns how often the kernel killed for want of memory in our own
 // cgroup, 0 where it does not tell.
 func starvation() int64 {
-	dir, err := cgroups{proc: procRoot, root: cgroupRoot}.own()
+	c := cgroups{proc: procRoot, root: cgroupRoot}
+	kills := int64(0)
+	if dir, err := c.own(); err == nil {
+		kills = oomKills(dir)
+	}
+	return kills + c.oldKills()
+}
+
+// oldKills is what version 1 counts for our own cgroup. In a container that is
+// at the root of what is mounted, whatever path the kernel tells.
+func (c cgroups) oldKills() int64 {
+	membership, err := os.ReadFile(filepath.Join(c.proc, "self", "cgroup"))
 	if err != nil {
 		return 0
 	}
-	return oomKills(dir)
+	for line := range strings.Lines(string(membership)) {
+		_, path, found := strings.Cut(strings.TrimRight(line, "\n"), ":memory:/")
+		if !found {
+			continue
+		}
+		for _, dir := range []string{filepath.Clean("/" + path), "/"} {
+			control, err := os.ReadFile(filepath.Join(c.root, "memory", dir, "memory.oom_control"))
+			if err == nil {
+				return parseOOMKills(control)
+			}
+		}
+	}
+	return 0
 }
 
 // oomKills returns how many processes the kernel killed in the cgroup dir and
@@ -214,7 +237,8 @@ func oomKills(dir string) int64 {
 	return parseOOMKills(events)
 }
 
-// parseOOMKills reads memory.events: lines of a key and a count.
+// parseOOMKills reads memory.events, or memory.oom_control of version 1: lines
+// of a key and a count.
 func parseOOMKills(events []byte) int64 {
 	for line := range bytes.Lines(events) {
 		fields := bytes.Fields(line)

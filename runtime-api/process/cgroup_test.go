@@ -179,6 +179,31 @@ func TestParseOOMKills(t *testing.T) {
 	}
 }
 
+func TestOldKills(t *testing.T) {
+	const control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
+	for name, tc := range map[string]struct {
+		reason, membership string
+		files              map[string]string
+		want               int64
+	}{
+		"Host":      {"our own group", "9:cpu:/x\n8:memory:/a/b\n0::/c\n", map[string]string{"memory/a/b/memory.oom_control": control, "memory/memory.oom_control": "oom_kill 9"}, 3},
+		"Container": {"a container sees its own group as the root", "8:memory:/kubepods/pod1\n", map[string]string{"memory/memory.oom_control": control}, 3},
+		"Root":      {"of its namespace", "8:memory:/\n", map[string]string{"memory/memory.oom_control": control}, 3},
+		"Outside":   {"a path that leads out of it", "8:memory:/../../x\n", map[string]string{"memory/memory.oom_control": control}, 3},
+		"Version2":  {"no memory controller of version 1", "0::/a\n", map[string]string{"memory/memory.oom_control": control}, 0},
+		"Hidden":    {"nothing is mounted", "8:memory:/a\n", nil, 0},
+		"OldKernel": {"which does not count", "8:memory:/a\n", map[string]string{"memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"}, 0},
+	} {
+		c := cgroups{proc: plant(t, map[string]string{"self/cgroup": tc.membership}), root: plant(t, tc.files)}
+		if got := c.oldKills(); got != tc.want {
+			t.Errorf("%s: %s: %d, want %d", name, tc.reason, got, tc.want)
+		}
+	}
+	if got := (cgroups{proc: t.TempDir()}).oldKills(); got != 0 {
+		t.Errorf("without /proc: %d", got)
+	}
+}
+
 func FuzzParseOOMKills(f *testing.F) {
 	f.Add([]byte("oom 1\noom_kill 1\n"))
 	f.Add([]byte("oom_kill 99999999999999999999\n"))
