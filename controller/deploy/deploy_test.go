@@ -144,6 +144,16 @@ func (w *world) knative(change func(s *servingv1.Service)) {
 	}
 }
 
+// template is what Knative makes a Revision of.
+func (w *world) template() servingv1.RevisionSpec {
+	w.t.Helper()
+	s := new(servingv1.Service)
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: "shop", Name: "orders"}, s); err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Spec.Template.Spec
+}
+
 // serves has Knative serve a Revision.
 func serves(revision string) func(*servingv1.Service) {
 	return func(s *servingv1.Service) {
@@ -246,7 +256,7 @@ func TestDeployFailures(t *testing.T) {
 		s.Status.LatestCreatedRevisionName = "orders-00002"
 		s.Status.SetConditions(apis.Conditions{{Type: servingv1.ServiceConditionConfigurationsReady, Status: corev1.ConditionUnknown}})
 	})
-	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Name: "orders-00002", Namespace: "shop"}}
+	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Name: "orders-00002", Namespace: "shop"}, Spec: w.template()}
 	broken := podEnded("Error", "Runtime.ExitError: it exited", 1)
 	broken.Namespace, broken.Labels = "shop", map[string]string{"serving.knative.dev/revision": "orders-00002"}
 	other := podEnded("Error", "Runtime.ExitError: not this one", 1)
@@ -260,6 +270,18 @@ func TestDeployFailures(t *testing.T) {
 		t.Errorf("what a pod tells is tried again: %v", out.Again)
 	}
 	w.want("init", metav1.ConditionFalse, v1alpha1.ReasonInitFailed, "Runtime.ExitError: it exited")
+
+	w.fn.Generation = 4
+	w.images(func(code.Request) (code.Result, error) { return image("three"), nil })
+	w.deploy()
+	w.knative(func(*servingv1.Service) {})
+	w.deploy()
+	w.want("the Revision before it", metav1.ConditionUnknown, v1alpha1.ReasonUpdating, "Knative is making a revision")
+	w.fn.Generation = 3
+	w.images(func(code.Request) (code.Result, error) { return image("two"), nil })
+	w.deploy()
+	w.knative(func(*servingv1.Service) {})
+	w.deploy()
 	if !meta.IsStatusConditionTrue(w.fn.Status.Conditions, v1alpha1.ConditionActive) {
 		t.Error("it is not active any more")
 	}
@@ -449,7 +471,7 @@ func TestDeployGivenUp(t *testing.T) {
 		s.Status.SetConditions(apis.Conditions{configuration(corev1.ConditionFalse, "RevisionFailed", "x")})
 	})
 	rev := revision(servingv1.RevisionConditionResourcesAvailable, corev1.ConditionFalse, servingv1.ReasonProgressDeadlineExceeded, "Initial scale was never achieved")
-	rev.Name, rev.Namespace = "orders-00001", "shop"
+	rev.Name, rev.Namespace, rev.Spec = "orders-00001", "shop", w.template()
 	for i := range rev.Status.Conditions {
 		rev.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(w.now)}
 	}

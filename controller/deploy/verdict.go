@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,11 +75,21 @@ func (d *Deployer) look(ctx context.Context, svc *servingv1.Service) (verdict, e
 	if err != nil {
 		return v, fmt.Errorf("read revision %q: %w", name, err)
 	}
+	if !madeOf(rev, svc) {
+		return verdict{doing: "Knative is making a revision."}, nil
+	}
 	pods := new(corev1.PodList)
 	if err := d.Client.List(ctx, pods, client.InNamespace(svc.Namespace), client.MatchingFields{indexRevision: name}); err != nil {
 		return v, fmt.Errorf("list the pods of revision %q: %w", name, err)
 	}
 	return judge(svc, rev, pods.Items), nil
+}
+
+// madeOf says that a Revision has the code and the variables that its Service asks for. The last one that was created may
+// still be of the spec before, whose failure is none of this one's.
+func madeOf(rev *servingv1.Revision, svc *servingv1.Service) bool {
+	is, asked := rev.Spec.GetContainer(), svc.Spec.Template.Spec.GetContainer()
+	return is.Image == asked.Image && equality.Semantic.DeepEqual(is.Env, asked.Env)
 }
 
 // outOfDate is the reason that Knative gives while a Configuration has not taken its new spec up.

@@ -19,8 +19,9 @@ const (
 	// image on a slow registry. Failures that can be seen in a pod are told long before.
 	ProgressDeadline = 10 * time.Minute
 	// timeoutMargin is how much longer than the function's timeout Knative waits, so that callers get the function's own
-	// timeout, as Lambda tells it, and not Knative's.
-	timeoutMargin = 10 * time.Second
+	// timeout, as Lambda tells it, and not Knative's. The wait for a first pod, with its image still to be pulled, counts
+	// too.
+	timeoutMargin = time.Minute
 	// visibilityLocal is the value of Knative's label for Services that are not served outside the cluster.
 	visibilityLocal = "cluster-local"
 )

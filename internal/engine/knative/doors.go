@@ -108,11 +108,30 @@ func (d *Doors) route(ctx context.Context, r router, cache client.Reader, ref la
 			return to, nil
 		}
 	}
-	to, err := r.find(ctx, d.Objects, ref)
-	if err != nil {
-		return nil, err
+	for start := time.Now(); ; {
+		to, err := r.find(ctx, d.Objects, ref)
+		if err != nil {
+			return nil, err
+		}
+		if !to.isComing() || time.Since(start) > startAllowance {
+			return to, to.refusal()
+		}
+		if err := sleep(ctx, comingPause); err != nil {
+			return nil, err
+		}
 	}
-	return to, to.refusal()
+}
+
+// comingPause is how often a version is looked at that is not up yet.
+const comingPause = 250 * time.Millisecond
+
+func sleep(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller's own
+	}
 }
 
 // call sends an invocation to a front door. It is sent again only if no connection came about, since then nothing has run.

@@ -97,6 +97,13 @@ func (r router) notFound(ref lambda.Reference) error {
 	return lambda.Errorf(lambda.CodeResourceNotFound, "Function not found: %s", ref.ARN(r.identity))
 }
 
+// isComing says that the call is for a published version whose first pod is on its way. A version on AWS can be called as
+// soon as it is published, so callers are not prepared for a refusal; a function that is being created refuses there too.
+func (r *route) isComing() bool {
+	state, _, _ := r.status.State()
+	return r.version != lambda.LatestVersion && state == v1alpha1.StatePending
+}
+
 // refusal is why a call of a function that is there cannot be run; nil if it can.
 func (r *route) refusal() error {
 	if limit, ok := r.reserved(); ok && limit == 0 {
