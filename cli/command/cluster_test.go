@@ -152,7 +152,7 @@ func TestDeployElsewhereRefuses(t *testing.T) {
 	}
 	serverless := filepath.Join(t.TempDir(), "serverless.yaml")
 	local.write(serverless, "service: s\nfunctions: {f: {source: \"https://git.example/a\", runtime: go}}")
-	if code, _, told := local.run("deploy", "-f", serverless); code != 1 || !strings.Contains(told, "has to be built first") {
+	if code, _, told := local.run("deploy", "-f", serverless); code != 1 || !strings.Contains(told, "git repositories are built on a cluster only") {
 		t.Errorf("exit code %d: %s", code, told)
 	}
 }

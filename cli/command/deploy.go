@@ -292,10 +292,13 @@ func (o *deployOptions) prepare(ctx context.Context, e engine.Objects, t target)
 
 // validateFor checks a function as the engine will.
 func (o *deployOptions) validateFor(fn *v1alpha1.Function) error {
-	if fn.Spec.Code.Source != nil && !o.app.onCluster() {
-		return fmt.Errorf("code that has to be built first: %w", errClusterOnly)
+	if o.app.onCluster() || fn.Spec.Code.Source == nil {
+		return validate(fn)
 	}
-	return validate(fn)
+	if git := fn.Spec.Code.Source.Git; git != nil {
+		return fmt.Errorf("source %q: git repositories are built on a cluster only: clone it and name the folder", git.URL)
+	}
+	return fmt.Errorf("code that has to be built first: %w", errClusterOnly)
 }
 
 // bring uploads, writes and waits.

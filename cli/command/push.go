@@ -8,7 +8,7 @@ import (
 )
 
 // errNoPush says what takes the place of tm's "push".
-var errNoPush = errors.New("nothing listens for git pushes yet: let your CI run \"lambkin deploy --git URL --revision COMMIT\", or apply a Function whose code.source.git names the commit")
+var errNoPush = errors.New("nothing listens for git pushes yet, not on a cluster either: let your CI run \"lambkin deploy --git URL --revision COMMIT\", or apply a Function whose code.source.git names the commit")
 
 // newPushCommand answers tm's "push".
 func newPushCommand() *cobra.Command {

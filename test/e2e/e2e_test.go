@@ -48,7 +48,8 @@ import (
 func TestMain(m *testing.M) {
 	process.MaybeHelper()
 	runner.MaybeRun()
-	testscript.Main(m, map[string]func(){"lambkin": func() { os.Exit(command.Main()) }, "sdk": sdkMain, "load": loadMain})
+	lambkin := func() { os.Exit(command.Main()) }
+	testscript.Main(m, map[string]func(){"lambkin": lambkin, "kn-lambkin": lambkin, "kubectl-lambkin": lambkin, "sdk": sdkMain, "load": loadMain})
 }
 
 func TestScripts(t *testing.T) {
