@@ -14,7 +14,8 @@
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
 // and the conditions [node], [python], [aws], [boto3] and [sandbox], [git] for a git server inside the
-// cluster, [disturb] where nobody else is disturbed, and [local] and [cluster] for the engine.
+// cluster, [disturb] where nobody else is disturbed,
+// [exists:FILE] for a file of the checkout, and [local] and [cluster] for the engine.
 //
 // The same scripts run on both engines. On a machine the engine is a server in the test's own process. With
 // E2E_ENGINE=cluster it is a namespace of the cluster that KUBECONFIG names, on which Lambkin is installed; `make e2e`
@@ -94,6 +95,10 @@ func condition(name string) (bool, error) {
 	}
 	if name == "local" || name == "cluster" {
 		return string(engineOf(os.Getenv)) == name, nil
+	}
+	if file, ok := strings.CutPrefix(name, "exists:"); ok {
+		_, err := os.Stat(filepath.Join("../..", file))
+		return err == nil, nil
 	}
 	if name == "disturb" {
 		return os.Getenv("E2E_DISTURB") != "", nil
