@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -83,21 +84,32 @@ func (o *aliasOptions) update(ctx context.Context) error {
 	if err := needVersion(ctx, e, o.function, o.version); err != nil {
 		return err
 	}
-	before := a.Generation
-	if err := rollout.Note(a, a.Spec.FunctionVersion, o.version, everyCall); err != nil {
+	a, did, err := changeAlias(ctx, e, o.function, o.alias, func(a *v1alpha1.Alias) error {
+		err := rollout.Note(a, a.Spec.FunctionVersion, o.version, everyCall)
+		a.Spec.FunctionVersion, a.Spec.AdditionalVersionWeights = o.version, nil
+		a.Spec.Description = cmp.Or(o.description, a.Spec.Description)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	a.Spec.FunctionVersion, a.Spec.AdditionalVersionWeights = o.version, nil
-	if o.description != "" {
-		a.Spec.Description = o.description
-	}
-	if err := e.Update(ctx, a); err != nil {
-		return fmt.Errorf("update alias %q of %q: %w", o.alias, o.function, err)
+	return o.report(a, did)
+}
+
+// changeAlias changes an alias as it is now, and says whether that changed anything.
+func changeAlias(ctx context.Context, e engine.Objects, function, alias string, how func(*v1alpha1.Alias) error) (*v1alpha1.Alias, change, error) {
+	var before int64
+	a, err := rollout.Change(ctx, e, function, alias, func(a *v1alpha1.Alias) error {
+		before = a.Generation
+		return how(a)
+	})
+	if err != nil {
+		return nil, "", err
 	}
 	if a.Generation == before {
-		return o.report(a, unchanged)
+		return a, unchanged, nil
 	}
-	return o.report(a, configured)
+	return a, configured, nil
 }
 
 func (o *aliasOptions) remove(ctx context.Context) error {

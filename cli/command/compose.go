@@ -76,7 +76,7 @@ func compose(name string, described, existing *v1alpha1.Function, native v1alpha
 		fn.Spec.Architectures = []v1alpha1.Architecture{native}
 	}
 	if existing != nil {
-		fn.ResourceVersion = existing.ResourceVersion
+		fn.ResourceVersion, fn.Generation = existing.ResourceVersion, existing.Generation
 	}
 	return fn, s.apply(fn)
 }

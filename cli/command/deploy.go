@@ -367,7 +367,7 @@ func (o *deployOptions) publishAside(ctx context.Context, e engine.Engine, fn *v
 }
 
 func (o *deployOptions) printDry(fn *v1alpha1.Function) error {
-	fn.ResourceVersion = ""
+	fn.ResourceVersion, fn.Generation = "", 0
 	if !o.app.onCluster() { // there, what was asked for and what is a default are not the same
 		fn.Default()
 	}

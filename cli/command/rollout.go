@@ -210,11 +210,12 @@ func (o *rolloutOptions) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := rollout.Undo(a, "undone"); err != nil {
+	a, _, err = changeAlias(ctx, e, o.name, a.Spec.Name, func(a *v1alpha1.Alias) error {
+		_, undone := rollout.Undo(a, "undone")
+		return undone
+	})
+	if err != nil {
 		return err
-	}
-	if err := e.Update(ctx, a); err != nil {
-		return fmt.Errorf("move alias %q of %q back: %w", a.Spec.Name, o.name, err)
 	}
 	if err := rollout.Await(ctx, e, a); err != nil {
 		return err

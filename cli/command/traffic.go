@@ -2,12 +2,12 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/rollout"
 )
 
@@ -64,19 +64,15 @@ func (o *trafficOptions) run(ctx context.Context) error {
 	if err := needVersion(ctx, e, o.function, version); err != nil {
 		return err
 	}
-	before, from := a.Generation, a.Spec.FunctionVersion
-	if err := rollout.Shift(&a.Spec, version, share); err != nil {
-		return &usageError{err}
-	}
-	if err := rollout.Note(a, from, version, share); err != nil {
+	a, did, err := changeAlias(ctx, e, o.function, o.alias, func(a *v1alpha1.Alias) error {
+		from := a.Spec.FunctionVersion
+		if err := rollout.Shift(&a.Spec, version, share); err != nil {
+			return &usageError{err}
+		}
+		return rollout.Note(a, from, version, share)
+	})
+	if err != nil {
 		return err
-	}
-	if err := e.Update(ctx, a); err != nil {
-		return fmt.Errorf("shift traffic of %q: %w", o.function+":"+o.alias, err)
-	}
-	did := configured
-	if a.Generation == before {
-		did = unchanged
 	}
 	return o.app.reportAlias(a, did)
 }

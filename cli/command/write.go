@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/cli/rollout"
 	"github.com/lambkin-dev/lambkin/cli/source"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -30,26 +31,39 @@ const (
 
 // write creates or updates an object. Updates that change nothing are told apart by the generation, which the engine
 // raises only for a different spec, after defaulting.
+//
+// If obj names a resourceVersion, nobody may have changed the spec since: the generation that obj was made of must be that
+// of now. What an engine writes into the status meanwhile does not matter.
 func write(ctx context.Context, e engine.Objects, obj v1alpha1.Object) (change, error) {
-	before, ok := obj.DeepCopyObject().(v1alpha1.Object)
-	if !ok {
-		return "", fmt.Errorf("%T is no object", obj)
+	version, generation := obj.GetResourceVersion(), obj.GetGeneration()
+	for try := 1; ; try++ {
+		before, ok := obj.DeepCopyObject().(v1alpha1.Object)
+		if !ok {
+			return "", fmt.Errorf("%T is no object", obj)
+		}
+		err := e.Get(ctx, obj.GetName(), before)
+		if isNotFound(err) {
+			obj.SetResourceVersion("")
+			return created, e.Create(ctx, obj)
+		}
+		if err != nil {
+			return "", err
+		}
+		if version != "" && before.GetGeneration() == generation {
+			obj.SetResourceVersion(before.GetResourceVersion())
+		}
+		err = e.Update(ctx, obj)
+		if lambda.CodeOf(err) == lambda.CodePreconditionFailed && before.GetGeneration() == generation && try < rollout.Tries {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if obj.GetGeneration() == before.GetGeneration() {
+			return unchanged, nil
+		}
+		return configured, nil
 	}
-	err := e.Get(ctx, obj.GetName(), before)
-	if isNotFound(err) {
-		obj.SetResourceVersion("")
-		return created, e.Create(ctx, obj)
-	}
-	if err != nil {
-		return "", err
-	}
-	if err := e.Update(ctx, obj); err != nil {
-		return "", err
-	}
-	if obj.GetGeneration() == before.GetGeneration() {
-		return unchanged, nil
-	}
-	return configured, nil
 }
 
 // validate checks an object as the server will, so that all faults are told before anything is sent.

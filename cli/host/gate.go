@@ -129,7 +129,7 @@ func (g *gate) close(ctx context.Context) error { return stopTrace(ctx, g.tracer
 
 // routes finds the door of a request.
 func (c *configured) routes() http.Handler {
-	plane := remote.GuardOrigin(remote.PlaneHandler(c.plane))
+	plane := remote.GuardOrigin(remote.PlaneHandler(c.plane, c.gate.log))
 	api := remote.Guard(http.HandlerFunc(c.api), c.gate.allowHosts...)
 	if !c.settings.AWSAPI.AllowUnsigned {
 		api = http.HandlerFunc(refuseUnsigned)

@@ -230,22 +230,14 @@ func (r *Rollout) end(ctx context.Context, err error) error {
 
 // write changes the alias, unless somebody else has, and waits until the change holds.
 func (r *Rollout) write(ctx context.Context, change func(*v1alpha1.Alias) error) error {
-	a, err := r.read(ctx)
+	a, err := Change(ctx, r.Engine, r.Function, r.Alias, func(a *v1alpha1.Alias) error {
+		if !equality.Semantic.DeepEqual(a.Spec, r.wrote) {
+			return errOvertaken
+		}
+		return change(a)
+	})
 	if err != nil {
 		return err
-	}
-	if !equality.Semantic.DeepEqual(a.Spec, r.wrote) {
-		return errOvertaken
-	}
-	if err := change(a); err != nil {
-		return err
-	}
-	err = r.Engine.Update(ctx, a)
-	if lambda.CodeOf(err) == lambda.CodePreconditionFailed {
-		return errOvertaken
-	}
-	if err != nil {
-		return fmt.Errorf("move alias %q of %q: %w", r.Alias, r.Function, err)
 	}
 	r.wrote = *a.Spec.DeepCopy()
 	return Await(ctx, r.Engine, a)

@@ -1,12 +1,15 @@
 package rollout
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // Shift gives a version its share of an alias's calls, in per cent. The version that the alias points to keeps the rest.
@@ -59,6 +62,29 @@ func RecordOf(a *v1alpha1.Alias) *Record {
 		return nil
 	}
 	return r
+}
+
+// Tries is how often a change is tried again because an engine wrote into the status meanwhile.
+const Tries = 20
+
+// Change changes an alias as it is now, again if somebody else was quicker. It gives the alias as it was written.
+func Change(ctx context.Context, e engine.Objects, function, alias string, change func(*v1alpha1.Alias) error) (*v1alpha1.Alias, error) {
+	for try := 1; ; try++ {
+		a := new(v1alpha1.Alias)
+		if err := e.Get(ctx, v1alpha1.AliasObjectName(function, alias), a); err != nil {
+			return nil, fmt.Errorf("read alias %q of %q: %w", alias, function, err)
+		}
+		if err := change(a); err != nil {
+			return a, err
+		}
+		err := e.Update(ctx, a)
+		if err == nil {
+			return a, nil
+		}
+		if lambda.CodeOf(err) != lambda.CodePreconditionFailed || try == Tries {
+			return a, fmt.Errorf("move alias %q of %q: %w", alias, function, err)
+		}
+	}
 }
 
 // Note keeps in an alias that its calls are moved from one version to another, so that this can be undone. It is for whoever
