@@ -130,7 +130,7 @@ func sleep(ctx context.Context, pause time.Duration) error {
 	case <-time.After(pause):
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller's own
+		return ctx.Err()
 	}
 }
 
