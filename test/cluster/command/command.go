@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -135,7 +136,11 @@ func execute(_ context.Context, c cli, args []string) error {
 	}
 	argv := slices.Concat([]string{"nsenter", "-t", fmt.Sprint(state.Init), "-n", "-m", "-p", "-u", "-i", "--"}, args)
 	environment := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "KUBECONFIG=") })
-	return syscall.Exec("/usr/bin/nsenter", argv, append(environment, "KUBECONFIG="+c.cluster.NodeKubeconfig()))
+	nsenter, err := exec.LookPath(argv[0])
+	if err != nil {
+		return fmt.Errorf("exec: %w", err)
+	}
+	return syscall.Exec(nsenter, argv, append(environment, "KUBECONFIG="+c.cluster.NodeKubeconfig()))
 }
 
 func stopDaemon(ctx context.Context, c cli, args []string) error {

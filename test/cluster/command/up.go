@@ -202,12 +202,9 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 			return err
 		}
 		p.done("%d images of the cluster are in the registry", len(images))
-		functions := image.Functions{
-			Store: image.Store{Dir: c.cluster.CachePath("rootfs")}, GoRoot: built.golang["GOROOT"], GoVersion: built.golang["GOVERSION"],
-		}
-		images, err := functions.Images(ctx)
+		images, err := functionImages(ctx, c, built)
 		if err != nil {
-			fmt.Fprintf(c.errOut, "functions can do without, but some tests cannot: %v\n", err)
+			return err
 		}
 		p.done("%d images for functions are made", len(images))
 		return image.Push(ctx, registry, blobs, images)
@@ -224,6 +221,21 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 		return client.Await(ctx, func(namespace string) { p.done("%s is ready", namespace) })
 	})
 	return work.Wait()
+}
+
+// functionImages gives what can be made of the images for functions. A cluster is of use without the others.
+func functionImages(ctx context.Context, c cli, built programs) ([]image.Image, error) {
+	images, err := image.Functions{
+		Store:  image.Store{Dir: c.cluster.CachePath("rootfs")},
+		GoRoot: built.golang["GOROOT"], GoVersion: built.golang["GOVERSION"],
+	}.Images(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		fmt.Fprintf(c.errOut, "images for functions that are left out, and all that lie on them: %v\n", err)
+	}
+	return images, nil
 }
 
 // health says what is wrong with a cluster whose node runs.

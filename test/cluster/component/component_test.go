@@ -114,7 +114,7 @@ func TestComponentsResolve(t *testing.T) {
 	t.Setenv("GOPROXY", "off") // tests need no network
 	b := ours(t)
 	for _, g := range Groups() {
-		out, err := b.output(t.Context(), slices.Concat([]string{"go", "list", "-f", "{{.Name}}"}, g.Packages)...)
+		out, err := b.output(t.Context(), slices.Concat([]string{"go", "list", "-find", "-f", "{{.Name}}"}, g.Packages)...)
 		if log := b.Log.(*bytes.Buffer).String(); strings.Contains(log, "module lookup disabled") {
 			t.Skipf("group %s is not in the module cache; `make cluster-up` downloads it", g.Name)
 		}

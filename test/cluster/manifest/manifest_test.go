@@ -35,6 +35,7 @@ spec:
         command: [/sbin/tini, "--", /ko-app/webhook]
         resources: {limits: {cpu: 1}}
         readinessProbe: {initialDelaySeconds: 20, httpGet: {port: 1}}
+        livenessProbe: {httpGet: {port: 1}}
       - name: plain
         image: ko://example.test/cmd/webhook-extra
         command: [/ko-app/x]
@@ -62,6 +63,7 @@ func rewriter() Rewrite {
 	return Rewrite{
 		Version: "v1.2.3",
 		Images:  map[string]string{"ko://example.test/cmd/webhook": "reg/webhook", "ko://example.test/cmd/webhook-extra": "reg/extra"},
+		CPU:     map[string]string{"plain": "70m"},
 		Skip:    []string{"HorizontalPodAutoscaler", "Service/skipped"},
 		Config:  map[string]map[string]string{"ns/config": {"changed": "after", "new": "1"}},
 	}
@@ -85,7 +87,9 @@ func TestRewrite(t *testing.T) {
 						"httpGet": map[string]any{"port": int64(1)},
 					},
 				},
-				map[string]any{"name": "plain", "image": "reg/extra", "command": []any{"/ko-app/x"}, "resources": small},
+				map[string]any{"name": "plain", "image": "reg/extra", "command": []any{"/ko-app/x"}, "resources": map[string]any{
+					"requests": map[string]any{"cpu": "70m", "memory": "20Mi"},
+				}},
 			}}}},
 		},
 		{

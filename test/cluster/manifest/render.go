@@ -80,6 +80,8 @@ func rewrite() Rewrite {
 	}
 	return Rewrite{
 		Images: images,
+		// It is in the way of requests, so it must have its turn when the machine is busy.
+		CPU: map[string]string{"activator": "50m"},
 		// One of each is enough; request-reply wants a secret of its own.
 		Skip: []string{"HorizontalPodAutoscaler", "PodDisruptionBudget", "StatefulSet/request-reply", "Deployment/request-reply"},
 		Config: map[string]map[string]string{

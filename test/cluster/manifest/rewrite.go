@@ -26,6 +26,8 @@ type Rewrite struct {
 	Version string
 	// Images are names with their replacements, ko://IMPORTPATH above all.
 	Images map[string]string
+	// CPU is what containers ask for, by name, if it is more than the few that a workload is given otherwise.
+	CPU map[string]string
 	// Skip leaves objects out, by KIND or KIND/NAME.
 	Skip []string
 	// Config sets keys of ConfigMaps, by NAMESPACE/NAME. Set before anything is applied, they are not
@@ -141,7 +143,7 @@ func (r Rewrite) skips(u *unstructured.Unstructured) bool {
 func (r Rewrite) object(u *unstructured.Unstructured) error {
 	switch u.GetKind() {
 	case "Deployment", "StatefulSet":
-		return shrink(u)
+		return r.shrink(u)
 	case "ConfigMap":
 		for key, value := range r.Config[u.GetNamespace()+"/"+u.GetName()] {
 			if err := unstructured.SetNestedField(u.Object, value, "data", key); err != nil {
@@ -153,7 +155,7 @@ func (r Rewrite) object(u *unstructured.Unstructured) error {
 }
 
 // shrink makes a workload fit a node of two processors, where what upstream asks for would fill most of it.
-func shrink(u *unstructured.Unstructured) error {
+func (r Rewrite) shrink(u *unstructured.Unstructured) error {
 	for _, field := range []string{"containers", "initContainers"} {
 		path := []string{"spec", "template", "spec", field}
 		containers, found, err := unstructured.NestedSlice(u.Object, path...)
@@ -165,7 +167,7 @@ func shrink(u *unstructured.Unstructured) error {
 		}
 		for _, c := range containers {
 			if c, ok := c.(map[string]any); ok {
-				shrinkContainer(c)
+				r.shrinkContainer(c)
 			}
 		}
 		if err := unstructured.SetNestedSlice(u.Object, containers, path...); err != nil {
@@ -176,7 +178,7 @@ func shrink(u *unstructured.Unstructured) error {
 	return nil
 }
 
-func shrinkContainer(c map[string]any) {
+func (r Rewrite) shrinkContainer(c map[string]any) {
 	// The image of Tekton's resolvers has tini upstream; ours has the program only.
 	if command, _ := c["command"].([]any); len(command) > 2 && command[0] == "/sbin/tini" {
 		c["command"] = command[2:]
@@ -185,5 +187,11 @@ func shrinkContainer(c map[string]any) {
 	if probe, ok := c["readinessProbe"].(map[string]any); ok {
 		probe["initialDelaySeconds"], probe["periodSeconds"], probe["failureThreshold"] = int64(0), int64(1), int64(30)
 	}
-	c["resources"] = map[string]any{"requests": map[string]any{"cpu": "5m", "memory": "20Mi"}}
+	// On a busy machine these end what is merely slow, and starting it again makes the machine busier.
+	delete(c, "livenessProbe")
+	cpu := "5m"
+	if name, _ := c["name"].(string); r.CPU[name] != "" {
+		cpu = r.CPU[name]
+	}
+	c["resources"] = map[string]any{"requests": map[string]any{"cpu": cpu, "memory": "20Mi"}}
 }

@@ -49,11 +49,27 @@ func makeCgroups(name string) error {
 		}
 	}
 	if slices.Contains(dirs, cgroupRoot) {
-		const controllers = "+cpu +cpuset +memory +pids"
-		err := os.WriteFile(filepath.Join(cgroupRoot, "cgroup.subtree_control"), []byte(controllers), 0o644)
-		return errors.Join(err, os.WriteFile(filepath.Join(cgroupRoot, name, "cgroup.subtree_control"), []byte(controllers), 0o644))
+		return delegate(name)
 	}
-	// A new cpuset of version 1 has neither processors nor memory, and nothing can run in it.
+	// All pods together have the weight of one process otherwise, which on a busy machine is next to nothing.
+	if err := os.WriteFile(filepath.Join(cgroupRoot, "cpu", name, "cpu.shares"), []byte("16384"), 0o644); err != nil {
+		return err
+	}
+	return fillCPUSet(name)
+}
+
+// delegate lets the kubelet limit what is below a control group of version 2, which here is all in one hierarchy.
+func delegate(name string) error {
+	const controllers = "+cpu +cpuset +memory +pids"
+	return errors.Join(
+		os.WriteFile(filepath.Join(cgroupRoot, "cgroup.subtree_control"), []byte(controllers), 0o644),
+		os.WriteFile(filepath.Join(cgroupRoot, name, "cgroup.subtree_control"), []byte(controllers), 0o644),
+		os.WriteFile(filepath.Join(cgroupRoot, name, "cpu.weight"), []byte("1600"), 0o644),
+	)
+}
+
+// fillCPUSet gives a new cpuset of version 1 what it has not by itself: processors and memory. Nothing can run without.
+func fillCPUSet(name string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		data, err := os.ReadFile(filepath.Join(cgroupRoot, "cpuset", file))
 		if errors.Is(err, fs.ErrNotExist) {

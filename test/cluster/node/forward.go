@@ -2,11 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"sync"
+	"time"
 )
 
 // forward hands every connection of a listening socket outside to target inside.
@@ -20,9 +22,13 @@ func forward(ctx context.Context, fd uintptr, target string, log *slog.Logger) e
 	go func() {
 		for {
 			outside, err := l.Accept()
-			if err != nil {
-				log.Error("door closed", "target", target, "error", err)
+			if errors.Is(err, net.ErrClosed) {
 				return
+			}
+			if err != nil { // too many open files, most likely, and soon fewer
+				log.Warn("nobody can come in", "target", target, "error", err)
+				time.Sleep(50 * time.Millisecond)
+				continue
 			}
 			go connect(ctx, outside, target, log)
 		}
@@ -46,9 +52,10 @@ func connect(ctx context.Context, outside net.Conn, target string, log *slog.Log
 	both.Wait()
 }
 
-// pour copies until from ends and passes that end on. If to no longer takes anything, from need not send either.
+// pour copies until from ends and passes that end on. If to no longer takes anything, from need not send either. It copies
+// by hand: the kernel would want two more open files for each direction, and what comes in bursts are many connections.
 func pour(to, from net.Conn) {
-	_, err := io.Copy(to, from)
+	_, err := io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
 	if to, ok := to.(*net.TCPConn); ok {
 		_ = to.CloseWrite() // it may be gone
 	}

@@ -48,9 +48,9 @@ func transport(h2c bool) *http.Transport {
 	protocols.SetUnencryptedHTTP2(h2c)
 	return &http.Transport{
 		Protocols:           &protocols,
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		DisableCompression:  true, // bytes pass as they are
-		MaxIdleConnsPerHost: 256,
+		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     30 * time.Second, // less than any backend's
 	}
 }
