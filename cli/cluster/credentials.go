@@ -187,3 +187,12 @@ func (c *Cluster) merge(ctx context.Context, what string, obj client.Object, cha
 	}
 	return Written{Object: what, Change: did}, nil
 }
+
+// SecretKeys gives the names of what a Secret holds, sorted.
+func (c *Cluster) SecretKeys(ctx context.Context, name string) ([]string, error) {
+	s := new(corev1.Secret)
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, s); err != nil {
+		return nil, fmt.Errorf("look which keys secret %q has: %w", name, err)
+	}
+	return slices.Sorted(maps.Keys(s.Data)), nil
+}

@@ -77,8 +77,7 @@ func (o *aliasOptions) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := getAlias(ctx, e, o.function, o.alias)
-	if err != nil {
+	if _, err := getAlias(ctx, e, o.function, o.alias); err != nil {
 		return err
 	}
 	if err := needVersion(ctx, e, o.function, o.version); err != nil {

@@ -114,6 +114,11 @@ func (o *applyOptions) complete(ctx context.Context, s *step) error {
 		}
 		s.pkg = pkg
 	}
+	if fn, ok := s.doc.Object.(*v1alpha1.Function); ok {
+		if err := o.app.takeSecrets(ctx, fn, s.doc.Secrets); err != nil {
+			return err
+		}
+	}
 	s.doc.Object.SetResourceVersion("") // a manifest says what shall be, whatever was there when "get" printed it
 	s.doc.Object.Default()              // also gives it the name under which it is written
 	return validate(s.doc.Object)

@@ -27,6 +27,7 @@ type settingsFlags struct {
 	stream                        bool
 	labels, annotations           []string
 	pods                          podFlags
+	wholeSecrets                  []string // of which each key is to be a variable
 	given                         func(flag string) bool
 }
 
@@ -38,7 +39,7 @@ func (s *settingsFlags) declare(f *pflag.FlagSet) {
 	f.Int32Var(&s.timeout, "timeout", 0, "longest time for one invocation in seconds (3)")
 	f.Int32Var(&s.tmp, "tmp", 0, "size of /tmp in MB (512)")
 	f.StringArrayVarP(&s.env, "env", "e", nil, "environment variable NAME=VALUE; NAME- removes it")
-	f.StringArrayVar(&s.envSecret, "env-secret", nil, "variable NAME=SECRET/KEY out of a Secret")
+	f.StringArrayVar(&s.envSecret, "env-secret", nil, "variable NAME=SECRET/KEY out of a Secret; SECRET alone: all of its keys, on a cluster")
 	f.StringArrayVar(&s.envConfigMap, "env-configmap", nil, "variable NAME=CONFIGMAP/KEY out of a ConfigMap")
 	f.StringArrayVar(&s.layers, "layer", nil, "ARN of a layer version, or NAME:VERSION; lowest first")
 	f.Int32Var(&s.environments, "concurrency", 0, "execution environments per pod (1)")

@@ -135,6 +135,7 @@ func (o *deployOptions) settle(cmd *cobra.Command) error {
 		return err
 	}
 	o.remote.build = o.build
+	o.settings.splitSecrets()
 	o.wait = o.wait && !o.noWait
 	o.patience = cmp.Or(o.patience, o.app.patience())
 	if o.tag != "" && !o.noTraffic {
@@ -279,6 +280,9 @@ func (o *deployOptions) prepare(ctx context.Context, e engine.Objects, t target)
 	}
 	if existing != nil {
 		o.buildAgain(fn, existing)
+	}
+	if err := o.app.takeSecrets(ctx, fn, slices.Concat(t.secrets, o.settings.wholeSecrets)); err != nil {
+		return nil, nil, err
 	}
 	if t.path == "" {
 		return fn, nil, o.validateFor(fn)

@@ -20,6 +20,7 @@ type target struct {
 	path      string             // where the code is; empty if the object or code says it
 	code      *v1alpha1.Code     // code that is not here: an image, a repository, a URL
 	described *v1alpha1.Function // out of a manifest; nil without one
+	secrets   []string           // of which each key is to be a variable
 	notes     []string
 	assumed   bool // the one argument was taken for a name, since nothing is there by that path
 }
@@ -178,7 +179,7 @@ func (o *deployOptions) manifestTargets(names []string) ([]target, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s holds a %s: use \"lambkin apply -f\"", from, kindOf(doc.Object))
 		}
-		all = append(all, target{name: lambdaName(fn), path: doc.Source, described: fn, notes: doc.Notes})
+		all = append(all, target{name: lambdaName(fn), path: doc.Source, described: fn, secrets: doc.Secrets, notes: doc.Notes})
 	}
 	if len(names) == 0 {
 		return all, nil

@@ -28,7 +28,7 @@ type devOptions struct {
 }
 
 func newDevCommand(app *App) *cobra.Command {
-	o := &devOptions{app: app, deploy: &deployOptions{app: app, wait: true, patience: time.Minute}}
+	o := &devOptions{app: app, deploy: &deployOptions{app: app, wait: true}}
 	c := &cobra.Command{
 		Use:   "dev [NAME] [PATH]",
 		Short: "Deploy code again whenever it is saved",
@@ -48,10 +48,13 @@ func newDevCommand(app *App) *cobra.Command {
 	o.deploy.settings.declare(c.Flags())
 	_ = c.RegisterFlagCompletionFunc("runtime", completeRuntimes) // it fails only for flags that are not declared
 	c.Flags().BoolVar(&o.deploy.build, "build", false, "install dependencies with npm, pip or bundle")
+	c.Flags().BoolVar(&o.deploy.localBuild, "local-build", false, "compile and install on this machine, for a cluster too")
 	return c
 }
 
 func (o *devOptions) run(ctx context.Context, name, path string) error {
+	o.deploy.patience = o.app.patience()
+	o.deploy.settings.splitSecrets()
 	t, err := o.deploy.folderTarget(name, path)
 	if err != nil {
 		return err
@@ -94,7 +97,7 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 		return e, func() {}, nil
 	}
 	endpoint, _ := o.app.endpoint() // client has read it already
-	if !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
+	if o.app.onCluster() || !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
 		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp("", "lambkin-dev-")

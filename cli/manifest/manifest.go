@@ -39,6 +39,9 @@ type Document struct {
 	Object v1alpha1.Object
 	// Source is the path of a Function's code; empty for other kinds, and for Functions whose object says where the code is.
 	Source string
+	// Secrets are Secrets of which each key is to be a variable. Objects name keys one by one, so whoever knows the keys
+	// has to put them in.
+	Secrets []string
 	// Notes tell what of an old dialect could not be taken over.
 	Notes []string
 }

@@ -215,7 +215,6 @@ func TestTMFaults(t *testing.T) {
 		"GitInclude":   {"service: x\ninclude: [https://git.example/a/b]", "cluster"},
 		"NoInclude":    {"service: x\ninclude: [nowhere]", "include"},
 		"NoSource":     {"service: x\nfunctions: {a: {source: nowhere}}", "nowhere"},
-		"Secrets":      {"service: x\nfunctions: {a: {source: ., env-secrets: [s]}}", "env-secrets"},
 		"Label":        {"service: x\nfunctions: {a: {source: ., labels: [z]}}", "label"},
 		"SeveralNamed": {"service: x\nfunctions: {a: {source: nowhere}, b: {source: elsewhere}}", "functions.b"},
 	}

@@ -156,11 +156,6 @@ func IsImage(s string) bool {
 
 // document makes one function's object. Its name is tm's: service-function.
 func (f *tmFile) document(name string, fn tmFunction, dir string) (Document, error) {
-	secrets := slices.Concat(f.Provider.EnvSecrets, fn.EnvSecrets)
-	if len(secrets) > 0 {
-		return Document{}, fmt.Errorf("env-secrets %s: whole secrets are not taken; name each key in spec.environment.variablesFrom of a function.yaml",
-			strings.Join(secrets, ", "))
-	}
 	labels, err := labelsOf(fn.Labels)
 	if err != nil {
 		return Document{}, err
@@ -184,7 +179,7 @@ func (f *tmFile) document(name string, fn tmFunction, dir string) (Document, err
 	if fn.Concurrency > 0 {
 		obj.Spec.Concurrency = &v1alpha1.Concurrency{EnvironmentsPerPod: fn.Concurrency}
 	}
-	doc := Document{Object: obj, Notes: f.notes(fn)}
+	doc := Document{Object: obj, Secrets: slices.Concat(f.Provider.EnvSecrets, fn.EnvSecrets), Notes: f.notes(fn)}
 	doc.takeBuildArgs(obj, fn.BuildArgs)
 	return doc, doc.takeSource(obj, fn, dir)
 }

@@ -133,6 +133,16 @@ func TestTMSources(t *testing.T) {
 	}
 }
 
+func TestTMSecrets(t *testing.T) {
+	docs, err := read(t, "service: s\nprovider: {env-secrets: [a]}\nfunctions: {f: {source: code, env-secrets: [b, c]}, g: {source: code}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, docs[0].Secrets) + cmp.Diff([]string{"a"}, docs[1].Secrets); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTMRepositories(t *testing.T) {
 	for written, want := range map[string]struct {
 		git     v1alpha1.Git
