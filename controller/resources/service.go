@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/networking/pkg/apis/networking"
+	"knative.dev/serving/pkg/apis/config"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -62,6 +63,9 @@ func (w *Workload) serviceLabels() map[string]string {
 func (w *Workload) template() servingv1.RevisionTemplateSpec {
 	annotations := w.scale()
 	annotations[serving.ProgressDeadlineAnnotationKey] = ProgressDeadline.String()
+	// Without it Go's proxies before a pod may end a connection whose answer begins before they have seen the end of the
+	// request (https://go.dev/issue/40747): one streamed answer in six was cut off.
+	annotations[config.AllowHTTPFullDuplexFeatureKey] = string(config.Enabled)
 	if !w.plain() {
 		maps.Copy(annotations, map[string]string{
 			"prometheus.io/scrape": "true",

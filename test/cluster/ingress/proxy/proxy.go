@@ -74,6 +74,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.next = p.h2c
 	}
 	defer t.done()
+	// Otherwise the server closes the request's body when the answer begins, and the transport, which may not have seen
+	// its end yet, then cuts the answer off (https://go.dev/issue/40747). HTTP/2 does so by itself, and refuses.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	(&httputil.ReverseProxy{
 		Transport:     t,
 		FlushInterval: -1, // whatever comes is passed on at once

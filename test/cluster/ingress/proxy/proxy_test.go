@@ -234,6 +234,30 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnswersThatBeginEarly has a backend that answers as soon as it has the last byte of a request, as fast as it can: the
+// answer must come whole although the proxy may not have seen the end of the request yet.
+func TestAnswersThatBeginEarly(t *testing.T) {
+	backend := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadFull(r.Body, make([]byte, r.ContentLength))
+		fmt.Fprint(w, "first")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(5 * time.Millisecond)
+		fmt.Fprint(w, " second")
+	}))
+	address := proxied(t, false, backend)
+	for i := range 300 {
+		resp, err := http.DefaultClient.Do(request(t, http.MethodPost, address, strings.NewReader("event")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(body) != "first second" || err != nil {
+			t.Fatalf("answer %d is %q, %v", i, body, err)
+		}
+	}
+}
+
 func h2Client() *http.Client {
 	var p http.Protocols
 	p.SetUnencryptedHTTP2(true)
