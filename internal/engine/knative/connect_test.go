@@ -60,7 +60,7 @@ func planes(e *double.Engine) http.Handler {
 			return nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "namespace %q", namespace)
 		}
 		return e, nil
-	})
+	}, nil)
 }
 
 // TestFromALaptop does all that the port has through an API server.

@@ -23,7 +23,7 @@ func (s *handler) invoke(op invokeOperation) http.HandlerFunc {
 			awshttp.WriteError(w, err)
 			return
 		}
-		all := &awshttp.Operations{Invoker: plane, Async: awshttp.AsyncInvokerFunc(plane.Enqueue)}
+		all := &awshttp.Operations{Invoker: plane, Async: awshttp.AsyncInvokerFunc(plane.Enqueue), Log: s.log}
 		op(all.Carrying(w, r, true), w, r, fn)
 	}
 }

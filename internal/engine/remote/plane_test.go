@@ -25,7 +25,7 @@ func TestPlanes(t *testing.T) {
 			return nil, lambda.Errorf(lambda.CodeInvalidParameterValue, "namespace %q", namespace)
 		}
 		return e, nil
-	})
+	}, nil)
 	srv := httptest.NewServer(http.StripPrefix("/proxy", handler))
 	defer srv.Close()
 	ctx := t.Context()

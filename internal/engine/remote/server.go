@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -45,8 +46,10 @@ func Handler(e engine.Engine) http.Handler {
 //
 //	POST|GET    /lambkin/v1/namespaces/{namespace}/code, …/code/{sha256}
 //	POST        /lambkin/v1/namespaces/{namespace}/functions/{function}/invocations, …/response-streaming-invocations
-func PlaneHandler(of func(namespace string) (Plane, error)) http.Handler {
-	s := &handler{plane: func(r *http.Request) (Plane, error) { return of(r.PathValue("namespace")) }}
+//
+// The log, which may be nil, takes the causes of failures that callers may not see.
+func PlaneHandler(of func(namespace string) (Plane, error), log *slog.Logger) http.Handler {
+	s := &handler{plane: func(r *http.Request) (Plane, error) { return of(r.PathValue("namespace")) }, log: log}
 	mux := http.NewServeMux()
 	s.servePlane(mux, lambkinPath+namespacesPath+"{namespace}/")
 	return mux
@@ -64,6 +67,7 @@ func (s *handler) servePlane(mux *http.ServeMux, prefix string) {
 type handler struct {
 	engine engine.Engine // of objects and logs
 	plane  func(r *http.Request) (Plane, error)
+	log    *slog.Logger // nil tells nobody
 }
 
 // operation answers a request about one resource.
