@@ -42,9 +42,11 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
-build: ## Build bin/lambkin and bin/runtime-api as static binaries
+build: ## Build bin/lambkin and bin/runtime-api as static binaries, and the plugins of kn and kubectl
 	$(STATIC) -o bin/lambkin ./cli
 	$(STATIC) -o bin/runtime-api ./runtime-api
+	ln -sf lambkin bin/kn-lambkin
+	ln -sf lambkin bin/kubectl-lambkin
 
 .PHONY: release
 release: ## Write dist: images, manifests, archives of lambkin; REGISTRY=HOST/PATH pushes, RELEASE holds further flags
