@@ -15,21 +15,25 @@ import (
 // deleters is how many children of a deleted object are deleted at once.
 const deleters = 8
 
-// admit checks a new object against the others: its parent must be there and becomes its owner, and a version's number
+// admit checks a new object against the others: its function must be there and becomes its owner, and a version's number
 // must be one that was never used.
 func (e *Engine) admit(ctx context.Context, obj v1alpha1.Object) error {
+	functionName := ""
 	switch o := obj.(type) {
 	case *v1alpha1.Version:
 		return e.admitVersion(ctx, o)
 	case *v1alpha1.Alias:
-		fn, err := e.parent(ctx, o.Spec.FunctionName)
-		if err != nil {
-			return err
-		}
-		own(o, fn)
+		functionName = o.Spec.FunctionName
 	case *v1alpha1.FunctionURLConfig:
-		return e.admitURL(ctx, o)
+		functionName = o.Spec.FunctionName
+	default:
+		return nil
 	}
+	fn, err := e.parent(ctx, functionName)
+	if err != nil {
+		return err
+	}
+	own(obj, fn)
 	return nil
 }
 
@@ -38,12 +42,11 @@ func (e *Engine) parent(ctx context.Context, functionName string) (*v1alpha1.Fun
 	return fn, e.read(ctx, v1alpha1.ObjectName(functionName), fn)
 }
 
-// own makes parent the owner of obj, so that the cluster deletes obj with it.
-func own(obj, parent v1alpha1.Object) {
-	yes := true
+// own makes a function the owner of obj, so that the cluster deletes obj with it. It is the owner that the controller gives
+// to objects that came another way.
+func own(obj v1alpha1.Object, fn *v1alpha1.Function) {
 	obj.SetOwnerReferences([]metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion().String(), Kind: kindOf(parent), Name: parent.GetName(), UID: parent.GetUID(),
-		Controller: &yes, BlockOwnerDeletion: &yes,
+		APIVersion: v1alpha1.GroupVersion().String(), Kind: kindOf(fn), Name: fn.Name, UID: fn.UID,
 	}})
 }
 
@@ -68,25 +71,6 @@ func (e *Engine) admitVersion(ctx context.Context, v *v1alpha1.Version) error {
 		}
 	}
 	return lambda.Errorf(lambda.CodeResourceConflict, "Function %q is being changed by too many at once. Try again.", v.Spec.FunctionName)
-}
-
-// admitURL makes a URL the child of its alias, if that is there, and else of its function.
-func (e *Engine) admitURL(ctx context.Context, u *v1alpha1.FunctionURLConfig) error {
-	fn, err := e.parent(ctx, u.Spec.FunctionName)
-	if err != nil {
-		return err
-	}
-	own(u, fn)
-	if u.Spec.Qualifier == "" {
-		return nil
-	}
-	alias := new(v1alpha1.Alias)
-	err = e.read(ctx, v1alpha1.AliasObjectName(u.Spec.FunctionName, u.Spec.Qualifier), alias)
-	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
-		return nil
-	}
-	own(u, alias)
-	return err
 }
 
 // Delete removes obj and all that belongs to it. The controller's objects for it follow; what the function is doing at

@@ -40,22 +40,15 @@ func TestChildrenHaveOwners(t *testing.T) {
 		must(t, e.Create(t.Context(), u))
 		return u
 	}
-	cases := map[string]struct {
-		reason     string
-		obj, owner v1alpha1.Object
-	}{
-		"Version":  {"The cluster deletes versions with their function.", version, fn},
-		"Alias":    {"And aliases.", alias, fn},
-		"URL":      {"And its URL.", url(""), fn},
-		"AliasURL": {"An alias's URL goes with the alias.", url("live"), alias},
-		"LostURL":  {"One of an alias that is not there yet, with the function.", url("later"), fn},
-	}
-	for name, tc := range cases {
-		owners := tc.obj.GetOwnerReferences()
-		if len(owners) != 1 || owners[0].UID != tc.owner.GetUID() || owners[0].Kind != kindOf(tc.owner) || owners[0].Name != tc.owner.GetName() {
-			t.Errorf("%s: %s owners %+v", name, tc.reason, owners)
+	for reason, obj := range map[string]v1alpha1.Object{"a version": version, "an alias": alias, "a URL": url(""), "an alias's URL": url("live")} {
+		owners := obj.GetOwnerReferences()
+		if len(owners) != 1 || owners[0].UID != fn.UID || owners[0].Kind != "Function" || owners[0].Name != "f" || owners[0].BlockOwnerDeletion != nil {
+			t.Errorf("the owners of %s are %+v, want its function, which the cluster deletes it with", reason, owners)
 		}
 	}
+	must(t, e.Delete(t.Context(), &v1alpha1.Alias{ObjectMeta: metav1.ObjectMeta{Name: "f.live"}}))
+	wantCode(t, "the URL of an alias that was deleted", e.Get(t.Context(), "f.live", new(v1alpha1.FunctionURLConfig)), lambda.CodeResourceNotFound)
+	must(t, e.Get(t.Context(), "f", new(v1alpha1.FunctionURLConfig)))
 }
 
 func TestUpdateLeavesWhatOthersSet(t *testing.T) {
