@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,9 @@ type configured struct {
 
 // configure takes over a configuration. Requests that run go on under the one before.
 func (g *gate) configure(s knative.Settings) {
+	if c := g.current.Load(); c != nil && reflect.DeepEqual(c.settings, s) {
+		return // something else of the ConfigMap has changed
+	}
 	if g.tracer.Load() == nil {
 		g.tracer.Store(trace(s.Identity.Lambda(), g.log))
 	}

@@ -222,7 +222,9 @@ func TestLambdaAPI(t *testing.T) {
 		t.Fatalf("location %q", got.Code.Location)
 	}
 	// Another replica, and this one under a later configuration, serve it as well.
-	b.configure(b.settings())
+	later := b.settings()
+	later.Scaling.MaxScale = 7
+	b.configure(later)
 	if status, text, _ := b.ask(t, http.MethodGet, "localhost", at.Path, ""); status != http.StatusOK || !strings.HasPrefix(text, "PK") {
 		t.Errorf("download: %d %.20q", status, text)
 	}
@@ -257,6 +259,10 @@ func TestHandlersAreKeptWithinBounds(t *testing.T) {
 		c.apis[strconv.Itoa(i)] = http.NotFoundHandler()
 	}
 	first := c.apiOf("shop", "/namespaces/shop")
+	b.configure(b.settings())
+	if b.current.Load() != c {
+		t.Error("a configuration that is the same takes all handlers away")
+	}
 	if len(c.apis) > maxAPIs || c.apiOf("shop", "/namespaces/shop") == nil || first == nil || len(c.apis) != 1 {
 		t.Errorf("%d handlers are kept", len(c.apis))
 	}
