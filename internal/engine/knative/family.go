@@ -18,7 +18,7 @@ const deleters = 8
 // admit checks a new object against the others: its function must be there and becomes its owner, and a version's number
 // must be one that was never used.
 func (e *Engine) admit(ctx context.Context, obj v1alpha1.Object) error {
-	functionName := ""
+	var functionName string
 	switch o := obj.(type) {
 	case *v1alpha1.Version:
 		return e.admitVersion(ctx, o)
