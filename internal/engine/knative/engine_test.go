@@ -38,7 +38,8 @@ func cluster(t *testing.T) *rest.Config {
 	return cfg
 }
 
-// newNamespace makes a namespace for a test, and deletes it afterwards.
+// newNamespace makes a namespace for a test, and deletes it afterwards. Its pods do not get the time that they have to end:
+// it is the next test's, which needs the room on the node.
 func newNamespace(t *testing.T, core typedcorev1.CoreV1Interface) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("engine-%08x", rand.Uint32())}}
@@ -46,9 +47,13 @@ func newNamespace(t *testing.T, core typedcorev1.CoreV1Interface) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		err := core.Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
+		ctx := context.Background()
+		if err := core.Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 			t.Errorf("delete namespace: %v", err)
+		}
+		atOnce := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}
+		if err := core.Pods(ns.Name).DeleteCollection(ctx, atOnce, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			t.Errorf("delete pods: %v", err)
 		}
 	})
 	return ns.Name
