@@ -22,9 +22,13 @@ run() {
   local name=$1
   shift
   say "$name"
-  "$@" >"$out/$name" 2>&1 || failed=1
-  grep -E '^ *--- (PASS|FAIL|SKIP)|^(ok|FAIL|PASS|panic)' "$out/$name" | sed -E 's/^/  /' | grep -vE -- '--- (PASS|SKIP): .*/' || true
-  grep -B40 -E 'FAIL: testdata|^ +[a-z_]+_?[a-z]*\.go:[0-9]+: ' "$out/$name" | tail -200 || true
+  if "$@" >"$out/$name" 2>&1; then
+    grep -E '^(ok|PASS|--- )' "$out/$name" || true
+    return
+  fi
+  failed=1
+  grep -E '^ *--- FAIL|^panic' "$out/$name" || true
+  grep -B40 -E 'FAIL: testdata|^ +[a-z]+(_[a-z]+)*\.go:[0-9]+: ' "$out/$name" | grep -v 'testscript.go' | tail -200 || true
 }
 
 trap finish EXIT
