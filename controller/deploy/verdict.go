@@ -122,6 +122,10 @@ func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) v
 	return verdict{doing: fmt.Sprintf("Requests are being moved to revision %s.", created)}
 }
 
+// unschedulable is the reason that Knative takes over from a pod that no node has room for. Until the progress deadline
+// that may change.
+const unschedulable = corev1.PodReasonUnschedulable
+
 // judgeRevision says why the latest Revision is not ready. Its pods know more than Knative tells, and earlier.
 func judgeRevision(name string, configuration *apis.Condition, rev *servingv1.Revision, pods []corev1.Pod) verdict {
 	if failure := podsFailure(pods); failure != nil {
@@ -129,7 +133,11 @@ func judgeRevision(name string, configuration *apis.Condition, rev *servingv1.Re
 	}
 	if rev != nil {
 		for _, t := range []apis.ConditionType{servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
-			if c := rev.Status.GetCondition(t); c.IsFalse() {
+			c := rev.Status.GetCondition(t)
+			if c.IsFalse() && c.Reason == unschedulable {
+				return verdict{doing: fmt.Sprintf("Revision %s waits for a node: %s", name, c.Message)} // other pods end, nodes are added
+			}
+			if c.IsFalse() {
 				return verdict{failure: revisionFailure(c), givenUp: givenUp(rev, c)}
 			}
 		}

@@ -96,9 +96,9 @@ func TestJudge(t *testing.T) {
 			reason: v1alpha1.ReasonRevisionFailed, says: "no pod became ready in 10m0s",
 		},
 		"Nodes": {
-			why: "No node has room.", svc: knative("orders-00002", "", failed),
-			rev:    revision(servingv1.RevisionConditionResourcesAvailable, no, "Unschedulable", "0/3 nodes are available: 3 Insufficient memory."),
-			reason: v1alpha1.ReasonRevisionFailed, says: "Insufficient memory",
+			why: "No node has room now; other pods end, and clusters add nodes.", svc: knative("orders-00002", "", failed),
+			rev:   revision(servingv1.RevisionConditionResourcesAvailable, no, "Unschedulable", "0/3 nodes are available: 3 Insufficient memory."),
+			doing: "Revision orders-00002 waits for a node: 0/3 nodes are available: 3 Insufficient memory.",
 		},
 		"Quota": {
 			why: "The namespace has no room, and the sentence stays the same with each pod that is tried.", svc: knative("orders-00002", "", failed),
