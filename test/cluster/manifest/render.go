@@ -88,6 +88,8 @@ func rewrite() Rewrite {
 			"knative-serving/config-network": {"ingress-class": layout.IngressClass},
 			"knative-serving/config-domain":  {layout.Domain: ""},
 			// Tests wait for pods to go; upstream's are 30 s and 60 s.
+			// A node of two processors holds many functions, most of which wait: 25m for each queue-proxy would fill it.
+			"knative-serving/config-deployment": {"queue-sidecar-cpu-request": "2m"},
 			"knative-serving/config-autoscaler": {"scale-to-zero-grace-period": "5s", "stable-window": "10s"},
 			// AWS's longest timeout is 900 s.
 			"knative-serving/config-defaults": {"max-revision-timeout-seconds": "920"},
