@@ -72,7 +72,7 @@ func asyncRetries(t *testing.T, f *fixture) {
 	box := f.newMailbox(t)
 	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
 		one := int32(1)
-		s.Concurrency = &v1alpha1.Concurrency{Provisioned: &one} // so that the log of the first attempt is still there after the last
+		s.Concurrency = &v1alpha1.Concurrency{Reserved: &one, Provisioned: &one} // one that stays, so that its log is there after the last attempt
 		s.Async = &v1alpha1.Async{OnFailure: &v1alpha1.Destination{Destination: box.url}}
 	})
 	in := invocation(t, "f", do{Do: "error", Text: "never"})
