@@ -18,6 +18,8 @@ func imports() map[string][]string {
 		// What happens to asynchronous events, the same on every engine; requests to places that users name.
 		"internal/delivery": {"api/v1alpha1", "internal/lambda", "internal/outbound"},
 		"internal/outbound": {},
+		// AWS's policy language.
+		"internal/policy": {},
 
 		// What runs in every pod. Kubernetes objects stop at its door: it knows flags and environment variables.
 		"runtime-api/invoke":    {"internal/lambda"},
