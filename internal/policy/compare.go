@@ -13,20 +13,9 @@ import (
 	"time"
 )
 
-// text is a pattern without wildcards as a text.
-func (p pattern) text() string {
-	b := make([]byte, len(p))
-	for i, s := range p {
-		b[i] = s.char
-	}
-	return string(b)
-}
+func equalText(have, want string) (held, known bool) { return have == want, true }
 
-func equalText(have string, want pattern) (held, known bool) { return have == want.text(), true }
-
-func equalFold(have string, want pattern) (held, known bool) {
-	return strings.EqualFold(have, want.text()), true
-}
+func equalFold(have, want string) (held, known bool) { return strings.EqualFold(have, want), true }
 
 func like(have string, want pattern) (held, known bool) { return want.anywhere().matches(have), true }
 
@@ -35,7 +24,7 @@ const arnParts = 6
 
 // likeARN compares part by part, so that no wildcard takes in more than one of them.
 func likeARN(have string, want pattern) (held, known bool) {
-	if len(want) == 1 && want[0].wild == '*' {
+	if want.everything() {
 		return true, true
 	}
 	parts := strings.SplitN(have, ":", arnParts)
@@ -43,26 +32,16 @@ func likeARN(have string, want pattern) (held, known bool) {
 		return false, false
 	}
 	for i, part := range parts {
-		end := want.colon()
+		end := strings.IndexByte(want.text, ':')
 		if last := i == arnParts-1; last {
-			end = len(want)
+			end = len(want.text)
 		}
-		if end < 0 || !want[:end].anywhere().matches(part) {
+		if end < 0 || !want.part(0, end).anywhere().matches(part) {
 			return false, true
 		}
-		want = want[min(end+1, len(want)):]
+		want = want.part(min(end+1, len(want.text)), len(want.text))
 	}
 	return true, true
-}
-
-// colon is where the first colon of a pattern stands; -1 if there is none.
-func (p pattern) colon() int {
-	for i, s := range p {
-		if s.wild == 0 && s.char == ':' {
-			return i
-		}
-	}
-	return -1
 }
 
 func validARN(want string) error {
@@ -86,9 +65,9 @@ func validBinary(want string) error {
 	return nil
 }
 
-func equalBinary(have string, want pattern) (held, known bool) {
+func equalBinary(have, want string) (held, known bool) {
 	a, errA := base64.StdEncoding.DecodeString(have)
-	b, errB := base64.StdEncoding.DecodeString(want.text())
+	b, errB := base64.StdEncoding.DecodeString(want)
 	if errA != nil || errB != nil {
 		return false, false
 	}
@@ -117,24 +96,35 @@ func validAddress(want string) error {
 	return err
 }
 
-func inNetwork(have string, want pattern) (held, known bool) {
+func inNetwork(have, want string) (held, known bool) {
 	addr, err := netip.ParseAddr(have)
 	if err != nil {
 		return false, false
 	}
-	prefix, err := network(want.text())
+	prefix, err := network(want)
 	if err != nil {
 		return false, false
 	}
 	return prefix.Contains(addr.Unmap().WithZone("")), true
 }
 
-// Orders that numbers and dates can have to each other, from what cmp.Compare gives.
-func isEqual(order int) bool          { return order == 0 }
-func isLess(order int) bool           { return order < 0 }
-func isLessOrEqual(order int) bool    { return order <= 0 }
-func isGreater(order int) bool        { return order > 0 }
-func isGreaterOrEqual(order int) bool { return order >= 0 }
+// relationOf gives how numbers and dates may stand to each other, as a function of what cmp.Compare gives.
+func relationOf(name string) (func(order int) bool, bool) {
+	switch name {
+	case "Equals":
+		return func(order int) bool { return order == 0 }, true
+	case "LessThan":
+		return func(order int) bool { return order < 0 }, true
+	case "LessThanEquals":
+		return func(order int) bool { return order <= 0 }, true
+	case "GreaterThan":
+		return func(order int) bool { return order > 0 }, true
+	case "GreaterThanEquals":
+		return func(order int) bool { return order >= 0 }, true
+	default:
+		return nil, false
+	}
+}
 
 var numberForm = regexp.MustCompile(`^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$`)
 
@@ -150,10 +140,10 @@ func validNumber(want string) error {
 	return err
 }
 
-func numbers(is func(order int) bool) func(string, pattern) (bool, bool) {
-	return func(have string, want pattern) (held, known bool) {
+func numbers(is func(order int) bool) func(have, want string) (bool, bool) {
+	return func(have, want string) (held, known bool) {
 		a, errA := number(have)
-		b, errB := number(want.text())
+		b, errB := number(want)
 		if errA != nil || errB != nil {
 			return false, false
 		}
@@ -179,10 +169,10 @@ func validDate(want string) error {
 	return err
 }
 
-func dates(is func(order int) bool) func(string, pattern) (bool, bool) {
-	return func(have string, want pattern) (held, known bool) {
+func dates(is func(order int) bool) func(have, want string) (bool, bool) {
+	return func(have, want string) (held, known bool) {
 		a, errA := date(have)
-		b, errB := date(want.text())
+		b, errB := date(want)
 		if errA != nil || errB != nil {
 			return false, false
 		}

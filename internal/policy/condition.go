@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -24,51 +25,53 @@ const (
 	some                   // ForAnyValue: at least one
 )
 
-// comparison holds between a value of a request and one of a condition.
+// comparison holds between a value of a request and one of a condition. It reports false as known if one of the two is of
+// no form that can be compared.
 type comparison struct {
 	// valid checks a value of a condition when it is read; texts with variables are checked when they are used.
 	valid func(want string) error
-	// holds compares. It reports false as known if one of the two is of no form that can be compared.
-	holds func(have string, want pattern) (held, known bool)
-	// patterns says that * and ? in the condition's value are wildcards.
-	patterns bool
+	// Either of both compares: holds with a text, fits with a pattern in which * and ? are wildcards.
+	holds func(have, want string) (held, known bool)
+	fits  func(have string, want pattern) (held, known bool)
 }
 
-// comparisons are the operators without prefix, Not and suffix.
-func comparisons() map[string]comparison {
-	return map[string]comparison{
-		"StringEquals":             {holds: equalText},
-		"StringEqualsIgnoreCase":   {holds: equalFold},
-		"StringLike":               {holds: like, patterns: true},
-		"BinaryEquals":             {valid: validBinary, holds: equalBinary},
-		"Bool":                     {valid: validBool, holds: equalFold},
-		"ArnEquals":                {valid: validARN, holds: likeARN, patterns: true},
-		"ArnLike":                  {valid: validARN, holds: likeARN, patterns: true},
-		"IpAddress":                {valid: validAddress, holds: inNetwork},
-		"NumericEquals":            {valid: validNumber, holds: numbers(isEqual)},
-		"NumericLessThan":          {valid: validNumber, holds: numbers(isLess)},
-		"NumericLessThanEquals":    {valid: validNumber, holds: numbers(isLessOrEqual)},
-		"NumericGreaterThan":       {valid: validNumber, holds: numbers(isGreater)},
-		"NumericGreaterThanEquals": {valid: validNumber, holds: numbers(isGreaterOrEqual)},
-		"DateEquals":               {valid: validDate, holds: dates(isEqual)},
-		"DateLessThan":             {valid: validDate, holds: dates(isLess)},
-		"DateLessThanEquals":       {valid: validDate, holds: dates(isLessOrEqual)},
-		"DateGreaterThan":          {valid: validDate, holds: dates(isGreater)},
-		"DateGreaterThanEquals":    {valid: validDate, holds: dates(isGreaterOrEqual)},
+// comparisonOf gives the operator without prefix, Not and suffix.
+func comparisonOf(name string) (comparison, bool) {
+	switch name {
+	case "StringEquals":
+		return comparison{holds: equalText}, true
+	case "StringEqualsIgnoreCase":
+		return comparison{holds: equalFold}, true
+	case "StringLike":
+		return comparison{fits: like}, true
+	case "BinaryEquals":
+		return comparison{valid: validBinary, holds: equalBinary}, true
+	case "Bool":
+		return comparison{valid: validBool, holds: equalFold}, true
+	case "ArnEquals", "ArnLike":
+		return comparison{valid: validARN, fits: likeARN}, true
+	case "IpAddress":
+		return comparison{valid: validAddress, holds: inNetwork}, true
 	}
+	if relation, ok := strings.CutPrefix(name, "Numeric"); ok {
+		is, ok := relationOf(relation)
+		return comparison{valid: validNumber, holds: numbers(is)}, ok
+	}
+	if relation, ok := strings.CutPrefix(name, "Date"); ok {
+		is, ok := relationOf(relation)
+		return comparison{valid: validDate, holds: dates(is)}, ok
+	}
+	return comparison{}, false
 }
 
-// negations are the operators with Not, and what they negate.
-func negations() map[string]string {
-	return map[string]string{
-		"StringNotEquals":           "StringEquals",
-		"StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
-		"StringNotLike":             "StringLike",
-		"ArnNotEquals":              "ArnEquals",
-		"ArnNotLike":                "ArnLike",
-		"NotIpAddress":              "IpAddress",
-		"NumericNotEquals":          "NumericEquals",
-		"DateNotEquals":             "DateEquals",
+// positiveOf gives what an operator with Not negates.
+func positiveOf(name string) (positive string, negated bool) {
+	switch name {
+	case "StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike", "ArnNotEquals", "ArnNotLike", "NotIpAddress",
+		"NumericNotEquals", "DateNotEquals":
+		return strings.Replace(name, "Not", "", 1), true
+	default:
+		return name, false
 	}
 }
 
@@ -84,11 +87,9 @@ func parseOperator(name string) (operator, bool) {
 		op.each, name = some, rest
 	}
 	name, op.ifExists = strings.CutSuffix(name, "IfExists")
-	if positive, ok := negations()[name]; ok {
-		op.not, name = true, positive
-	}
+	name, op.not = positiveOf(name)
 	var known bool
-	op.compare, known = comparisons()[name]
+	op.compare, known = comparisonOf(name)
 	return op, known
 }
 
@@ -158,12 +159,10 @@ func (c Condition) holds(v view) (held, known bool) {
 	if len(have) == 0 {
 		return op.holdsWithout(), true
 	}
-	wants, complete := c.wants(op.compare.patterns, v)
 	passed, known := 0, true
 	for _, value := range have {
-		ok, sure := op.pass(value, wants)
-		equal := ok != op.not
-		known = known && (equal || (sure && complete))
+		ok, sure := op.pass(value, c.Values, v)
+		known = known && sure
 		if ok {
 			passed++
 		}
@@ -174,7 +173,7 @@ func (c Condition) holds(v view) (held, known bool) {
 // holdsNull holds if "true" is asked and the key is missing, or "false" and it is there.
 func holdsNull(values []string, missing bool) (held, known bool) {
 	for _, value := range values {
-		if strings.EqualFold(value, fmt.Sprint(missing)) {
+		if strings.EqualFold(value, strconv.FormatBool(missing)) {
 			return true, true
 		}
 	}
@@ -195,29 +194,31 @@ func (op operator) enough(passed, total int) bool {
 	return passed > 0
 }
 
-// wants makes patterns of a condition's values; it reports false if one of them has no value in this request.
-func (c Condition) wants(wild bool, v view) (wants []pattern, known bool) {
-	known = true
-	for _, value := range c.Values {
-		want, ok := v.compile(value, wild)
-		if !ok {
-			known = false
-			continue
-		}
-		wants = append(wants, want)
-	}
-	return wants, known
-}
-
-// pass compares one value with the alternatives; sure says that every comparison could be made.
-func (op operator) pass(have string, wants []pattern) (ok, sure bool) {
+// pass compares one value with the alternatives; sure says that one was equal or that all could be compared.
+func (op operator) pass(have string, wants []string, v view) (ok, sure bool) {
 	sure = true
 	for _, want := range wants {
-		held, known := op.compare.holds(have, want)
+		held, known := op.compare.with(have, want, v)
 		if held {
 			return !op.not, true
 		}
 		sure = sure && known
 	}
 	return op.not, sure
+}
+
+// with compares with one value of a condition, whose variables are filled in.
+func (c comparison) with(have, want string, v view) (held, known bool) {
+	if c.fits != nil {
+		p, ok := compile(want, v.variables)
+		if !ok {
+			return false, false
+		}
+		return c.fits(have, p)
+	}
+	want, ok := expand(want, v.variables)
+	if !ok {
+		return false, false
+	}
+	return c.holds(have, want)
 }

@@ -14,7 +14,10 @@ func (d *Document) Evaluate(r Request) Effect {
 	if d == nil {
 		return None
 	}
-	v := view{Request: r, variables: d.Version == Version2012}
+	v := view{Request: r}
+	if d.Version == Version2012 {
+		v.variables = v.values
+	}
 	result := None
 	for i := range d.Statements {
 		s := &d.Statements[i]
@@ -52,7 +55,8 @@ func (s *Statement) hasAction(action string) bool {
 func hasAction(patterns []string, action string) bool {
 	action = strings.ToLower(action)
 	return slices.ContainsFunc(patterns, func(text string) bool {
-		return text == "*" || appendWild(nil, strings.ToLower(text)).anywhere().matches(action)
+		p, _ := compile(strings.ToLower(text), nil)
+		return p.anywhere().matches(action)
 	})
 }
 
@@ -72,9 +76,9 @@ func hasResource(patterns []string, v view) (found, known bool) {
 		if text == "*" || text == v.Resource {
 			return true, true
 		}
-		p, ok := v.compile(complete(text), true)
+		p, ok := compile(complete(text), v.variables)
 		known = known && ok
-		if ok && p.inARN().matches(v.Resource) {
+		if ok && p.matches(v.Resource) {
 			return true, true
 		}
 	}
@@ -102,7 +106,7 @@ func (s *Statement) holds(v view) bool {
 type view struct {
 	Request
 
-	variables bool
+	variables func(key string) []string // values of variables; nil if the policy's version has none
 }
 
 // values are those of a condition key. What follows from the principal need not be in the context.
@@ -138,23 +142,4 @@ func (v view) implied(key string) string {
 	default:
 		return ""
 	}
-}
-
-// compile makes a pattern of a text; without wild its wildcards stand for themselves. It reports false if one of its
-// variables has no value.
-func (v view) compile(text string, wild bool) (pattern, bool) {
-	var values func(string) []string
-	if v.variables {
-		values = v.values
-	}
-	p, ok := compile(text, values)
-	if wild {
-		return p, ok
-	}
-	for i, s := range p {
-		if s.wild != 0 {
-			p[i] = symbol{char: s.wild}
-		}
-	}
-	return p, ok
 }

@@ -63,23 +63,33 @@ func checkDocument(t *testing.T, doc *policy.Document, parse func([]byte) (*poli
 	}
 }
 
-// FuzzMatch holds that wildcards match as a plain definition of them says.
+// FuzzMatch holds that wildcards match as a plain definition of them says: anywhere in conditions on texts, within the parts
+// of ARNs in resources.
 func FuzzMatch(f *testing.F) {
 	f.Add("a*b?", "axxbc")
 	f.Add("**?*", "")
 	f.Add("*a*a*a*b", strings.Repeat("a", 30))
+	f.Add("a*:b*c:*", "axb:bxc:c")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		if len(pattern) > 30 || len(text) > 60 || strings.Contains(pattern, "${") || !plain(pattern+text) {
 			return
 		}
-		s := policy.Statement{
-			Effect: policy.Allow, Action: []string{"*"}, Resource: []string{"*"},
-			Condition: []policy.Condition{{Operator: "StringLike", Key: "aws:x", Values: []string{pattern}}},
+		const arn = "arn:aws:lambda:eu-west-1:111122223333:"
+		like := policy.Condition{Operator: "StringLike", Key: "aws:x", Values: []string{pattern}}
+		tests := []struct {
+			statement policy.Statement
+			want      bool
+		}{
+			{policy.Statement{Resource: []string{"*"}, Condition: []policy.Condition{like}}, matches(pattern, text, true)},
+			{policy.Statement{Resource: []string{arn + pattern}}, matches(pattern, text, false)},
 		}
-		doc := &policy.Document{Version: policy.Version2012, Statements: []policy.Statement{s}}
-		got := doc.Evaluate(policy.Request{Context: map[string][]string{"aws:x": {text}}}) == policy.Allow
-		if want := matches(pattern, text); got != want {
-			t.Errorf("%q like %q: %v, want %v", text, pattern, got, want)
+		for _, tt := range tests {
+			tt.statement.Effect, tt.statement.Action = policy.Allow, []string{"*"}
+			doc := &policy.Document{Version: policy.Version2012, Statements: []policy.Statement{tt.statement}}
+			got := doc.Evaluate(policy.Request{Resource: arn + text, Context: map[string][]string{"aws:x": {text}}}) == policy.Allow
+			if got != tt.want {
+				t.Errorf("%s with %q: %v, want %v", doc, text, got, tt.want)
+			}
 		}
 	})
 }
@@ -88,18 +98,22 @@ func plain(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
-// matches is the definition of wildcards, by a table of which beginnings fit.
-func matches(pattern, text string) bool {
+// matches is the definition of wildcards, by a table of which beginnings fit. With wide they may stand for colons anywhere,
+// else only a * may at the end of a part.
+func matches(pattern, text string, wide bool) bool {
 	fits := make([]bool, len(text)+1)
 	fits[0] = true
-	for _, p := range pattern {
+	for at, p := range []byte(pattern) {
+		over := wide || (p == '*' && (at+1 == len(pattern) || pattern[at+1] == ':'))
 		next := make([]bool, len(text)+1)
 		for i := range next {
 			switch {
 			case p == '*':
-				next[i] = fits[i] || (i > 0 && next[i-1])
+				next[i] = fits[i] || (i > 0 && next[i-1] && (over || text[i-1] != ':'))
+			case i > 0 && p == '?':
+				next[i] = fits[i-1] && (over || text[i-1] != ':')
 			case i > 0:
-				next[i] = fits[i-1] && (p == '?' || byte(p) == text[i-1])
+				next[i] = fits[i-1] && p == text[i-1]
 			}
 		}
 		fits = next

@@ -57,46 +57,31 @@ func variable(inner string) (part, error) {
 	return p, nil
 }
 
-// symbol is one step of a pattern: a byte, or a wildcard.
-type symbol struct {
-	wild byte // '*', '?' or 0
-	char byte
-	wide bool // a wildcard that may stand for colons
-}
-
-// pattern is a text with wildcards, ready to match.
-type pattern []symbol
-
-// compile makes a pattern. Values of variables stand for themselves, wildcards in them too. It reports false if a variable
-// has no single value.
-func compile(text string, values func(key string) []string) (pattern, bool) {
+// expand fills in the variables of a text. It reports false if one has no single value.
+func expand(text string, values func(key string) []string) (string, bool) {
 	if values == nil || !strings.Contains(text, "${") {
-		return appendWild(nil, text), true
+		return text, true
 	}
 	parts, err := scan(text)
 	if err != nil {
-		return nil, false
+		return "", false
 	}
-	var p pattern
+	var b strings.Builder
 	for _, part := range parts {
-		switch {
-		case part.variable != "":
-			value, ok := part.value(values)
-			if !ok {
-				return nil, false
-			}
-			p = appendLiteral(p, value)
-		case part.escape:
-			p = appendLiteral(p, part.literal)
-		default:
-			p = appendWild(p, part.literal)
+		value, ok := part.text(values)
+		if !ok {
+			return "", false
 		}
+		b.WriteString(value)
 	}
-	return p, true
+	return b.String(), true
 }
 
-// value is what a variable stands for in a request.
-func (p part) value(values func(key string) []string) (string, bool) {
+// text is what a part stands for in a request.
+func (p part) text(values func(key string) []string) (string, bool) {
+	if p.variable == "" {
+		return p.literal, true
+	}
 	found := values(p.variable)
 	if len(found) == 1 {
 		return found[0], true
@@ -107,85 +92,163 @@ func (p part) value(values func(key string) []string) (string, bool) {
 	return "", false
 }
 
-func appendLiteral(p pattern, text string) pattern {
-	for i := range len(text) {
-		p = append(p, symbol{char: text[i]})
-	}
-	return p
+// pattern is a text with wildcards.
+type pattern struct {
+	text    string
+	literal []bool // which bytes are no wildcards even if they look like them; nil if all that look like them are
+	wide    bool   // a * may stand for colons wherever it is, else only at the end of a part of an ARN
 }
 
-func appendWild(p pattern, text string) pattern {
-	for i := range len(text) {
-		switch c := text[i]; c {
-		case '*', '?':
-			p = append(p, symbol{wild: c})
-		default:
-			p = append(p, symbol{char: c})
+// compile makes a pattern. Values of variables stand for themselves, wildcards in them too. It reports false if a variable
+// has no single value.
+func compile(text string, values func(key string) []string) (pattern, bool) {
+	if values == nil || !strings.Contains(text, "${") {
+		return pattern{text: text}, true
+	}
+	parts, err := scan(text)
+	if err != nil {
+		return pattern{}, false
+	}
+	var p pattern
+	for _, part := range parts {
+		value, ok := part.text(values)
+		if !ok {
+			return pattern{}, false
+		}
+		literal := part.escape || part.variable != ""
+		p.text += value
+		for range len(value) {
+			p.literal = append(p.literal, literal)
 		}
 	}
-	return p
+	return p, true
 }
 
-// inARN makes the pattern one of an ARN: a * stays within its part between two colons, but for one at the end of a part.
-// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html.
-func (p pattern) inARN() pattern {
-	for i := range p {
-		p[i].wide = p[i].wild == '*' && (i+1 == len(p) || p[i+1] == symbol{char: ':'})
-	}
-	return p
-}
-
-// anywhere lets wildcards stand for anything.
+// anywhere lets wildcards stand for colons too.
 func (p pattern) anywhere() pattern {
-	for i := range p {
-		p[i].wide = true
+	p.wide = true
+	return p
+}
+
+// wild is the wildcard at a place, or 0.
+func (p pattern) wild(at int) byte {
+	c := p.text[at]
+	if (c != '*' && c != '?') || (p.literal != nil && p.literal[at]) {
+		return 0
+	}
+	return c
+}
+
+// everything reports whether the pattern is a * alone.
+func (p pattern) everything() bool { return len(p.text) == 1 && p.wild(0) == '*' }
+
+// part cuts a pattern.
+func (p pattern) part(from, to int) pattern {
+	p.text = p.text[from:to]
+	if p.literal != nil {
+		p.literal = p.literal[from:to]
 	}
 	return p
 }
 
-// matches reports whether a whole text fits. Its time is bounded by the product of both lengths: all places in the pattern
-// that can have been reached are followed at once.
+// crosses reports whether the wildcard at a place may stand for a colon. In an ARN only a * at the end of a part may.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html.
+func (p pattern) crosses(at int) bool {
+	return p.wide || (p.text[at] == '*' && (at+1 == len(p.text) || p.text[at+1] == ':'))
+}
+
+// takes reports whether the byte c fits the place in the pattern.
+func (p pattern) takes(at int, c byte) bool {
+	if p.wild(at) == 0 {
+		return p.text[at] == c
+	}
+	return c != ':' || p.crosses(at)
+}
+
+// matches reports whether a whole text fits.
 func (p pattern) matches(text string) bool {
-	for len(p) > 0 && p[0].wild == 0 {
-		if text == "" || text[0] != p[0].char {
+	at := 0
+	for at < len(p.text) && p.wild(at) == 0 {
+		if at == len(text) || text[at] != p.text[at] {
 			return false
 		}
-		p, text = p[1:], text[1:]
+		at++
 	}
-	if len(p) == 1 && p[0].wild == '*' && p[0].wide {
+	if at == len(p.text)-1 && p.wild(at) == '*' && p.crosses(at) {
 		return true
 	}
-	now, next := make([]bool, len(p)+1), make([]bool, len(p)+1)
+	p, text = p.part(at, len(p.text)), text[at:]
+	if p.narrow() {
+		return p.search(text)
+	}
+	return p.greedy(text)
+}
+
+// narrow reports whether there is a * that may not stand for colons.
+func (p pattern) narrow() bool {
+	for at := range len(p.text) {
+		if p.wild(at) == '*' && !p.crosses(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// greedy is matches if every * may stand for anything: then only the last one need ever take in more.
+func (p pattern) greedy(text string) bool {
+	at, i := 0, 0
+	star, taken := -1, 0
+	for i < len(text) {
+		switch {
+		case at < len(p.text) && p.wild(at) == '*':
+			star, taken = at, i
+			at++
+		case at < len(p.text) && p.takes(at, text[i]):
+			at++
+			i++
+		case star >= 0:
+			taken++
+			at, i = star+1, taken
+		default:
+			return false
+		}
+	}
+	for at < len(p.text) && p.wild(at) == '*' {
+		at++
+	}
+	return at == len(p.text)
+}
+
+// search is matches for any wildcards. Its time is bounded by the product of both lengths: all places
+// in the pattern that can have been reached are followed at once.
+func (p pattern) search(text string) bool {
+	n := len(p.text)
+	now, next := make([]bool, n+1), make([]bool, n+1)
 	p.reach(now, 0)
 	for i := range len(text) {
 		clear(next)
-		for at, s := range p {
-			if now[at] {
-				p.step(next, at, s, text[i])
+		for at := range n {
+			if !now[at] || !p.takes(at, text[i]) {
+				continue
 			}
+			if p.wild(at) == '*' {
+				p.reach(next, at)
+				continue
+			}
+			p.reach(next, at+1)
 		}
 		now, next = next, now
 	}
-	return now[len(p)]
+	return now[n]
 }
 
 // reach notes that a place is reached, and those behind wildcards that may stand for nothing.
 func (p pattern) reach(places []bool, at int) {
 	for !places[at] {
 		places[at] = true
-		if at == len(p) || p[at].wild != '*' {
+		if at == len(p.text) || p.wild(at) != '*' {
 			return
 		}
 		at++
-	}
-}
-
-// step notes which places a byte leads to.
-func (p pattern) step(next []bool, at int, s symbol, c byte) {
-	switch {
-	case s.wild == '*' && (s.wide || c != ':'):
-		p.reach(next, at)
-	case s.wild == '?' && (s.wide || c != ':'), s.wild == 0 && s.char == c:
-		p.reach(next, at+1)
 	}
 }
