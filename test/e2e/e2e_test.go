@@ -11,10 +11,12 @@
 //	exec load -n N -c N URL    sends many requests and prints how many ended how; see loadMain
 //	url NAME[:ALIAS]           sets URL to where a function or alias is reached
 //	image NAME FOLDER ENV COMMAND…  pushes an image of a folder to the cluster's registry, with one variable NAME=VALUE
+//	terraform-setup            lets terraform take its AWS provider from a folder of this machine, and from nowhere else
+//	npm-setup                  puts the npm packages that npm/package-lock.json pins into node_modules
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python], [aws], [boto3] and [sandbox], [git] for a git server inside the
-// cluster, [disturb] where nobody else is disturbed,
+// and the conditions [node], [python], [aws] with [aws1] and [aws2] for its versions, [boto3], [terraform], [npm] and
+// [sandbox], [git] for a git server inside the cluster, [disturb] where nobody else is disturbed, [e2e] in `make e2e` alone,
 // [exists:FILE] for a file of the checkout, and [local] and [cluster] for the engine.
 //
 // The same scripts run on both engines. On a machine the engine is a server in the test's own process. With
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint, "url": setURL, "image": makeImage,
+			"terraform-setup": useTerraform, "npm-setup": useNpm,
 		},
 	})
 }
@@ -86,36 +89,43 @@ func setup(e *testscript.Env) error {
 	return nil
 }
 
+// conditions are what scripts ask about the machine and the engine, but for [exists:FILE].
+func conditions() map[string]func() bool {
+	return map[string]func() bool{
+		"node":      func() bool { return hasRuntime("nodejs22.x") },
+		"python":    func() bool { return hasRuntime("python3.13") },
+		"local":     func() bool { return engineOf(os.Getenv) == local },
+		"cluster":   func() bool { return engineOf(os.Getenv) == cluster },
+		"e2e":       func() bool { return os.Getenv("E2E_ENGINE") != "" },
+		"disturb":   func() bool { return os.Getenv("E2E_DISTURB") != "" },
+		"git":       func() bool { return os.Getenv("GIT_DIR_HOST") != "" },
+		"sandbox":   func() bool { return process.Supports().Sandbox == nil },
+		"aws":       func() bool { return majorOfCLI() != "" },
+		"aws1":      func() bool { return majorOfCLI() == "1" },
+		"aws2":      func() bool { return majorOfCLI() == "2" },
+		"boto3":     func() bool { return exec.Command("python3", "-c", "import boto3").Run() == nil },
+		"terraform": hasTerraform,
+		"npm":       func() bool { _, err := packages(); return err == nil },
+	}
+}
+
 func condition(name string) (bool, error) {
-	ids := map[string]string{"node": "nodejs22.x", "python": "python3.13"}
-	if id, ok := ids[name]; ok {
-		r, _ := bootstrap.Lookup(id)
-		_, err := new(bootstrap.Interpreters).Find(r)
-		return err == nil, nil
-	}
-	if name == "local" || name == "cluster" {
-		return string(engineOf(os.Getenv)) == name, nil
-	}
 	if file, ok := strings.CutPrefix(name, "exists:"); ok {
 		_, err := os.Stat(filepath.Join("../..", file))
 		return err == nil, nil
 	}
-	if name == "disturb" {
-		return os.Getenv("E2E_DISTURB") != "", nil
+	holds, ok := conditions()[name]
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	if name == "git" {
-		return os.Getenv("GIT_DIR_HOST") != "", nil
-	}
-	if name == "sandbox" {
-		return process.Supports().Sandbox == nil, nil
-	}
-	if name == "aws" {
-		return exec.Command("aws", "--version").Run() == nil, nil
-	}
-	if name == "boto3" {
-		return exec.Command("python3", "-c", "import boto3").Run() == nil, nil
-	}
-	return false, fmt.Errorf("unknown condition %q", name)
+	return holds(), nil
+}
+
+// hasRuntime says whether this machine has the interpreter of a runtime.
+func hasRuntime(id string) bool {
+	r, _ := bootstrap.Lookup(id)
+	_, err := new(bootstrap.Interpreters).Find(r)
+	return err == nil
 }
 
 func pointTo(ts *testscript.TestScript, url string) {

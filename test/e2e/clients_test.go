@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// terraformProvider is the release of Terraform's AWS provider that the scripts name.
+const terraformProvider = "5.100.0"
+
+// terraformMirror is a folder of providers that holds the AWS provider for this machine, or empty. It is the one that
+// E2E_TERRAFORM_MIRROR names, or one of the folders where Terraform itself or packagers keep them. Terraform is never
+// allowed to load a provider from elsewhere.
+func terraformMirror() string {
+	folders := []string{os.Getenv("E2E_TERRAFORM_MIRROR"), "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"}
+	if home, err := os.UserHomeDir(); err == nil {
+		folders = append(folders, filepath.Join(home, ".terraform.d", "plugins"))
+	}
+	more, _ := filepath.Glob("/opt/*") // the pattern is well formed
+	for _, folder := range append(folders, more...) {
+		found, _ := filepath.Glob(filepath.Join(folder, "*", "hashicorp", "aws", terraformProvider, runtime.GOOS+"_"+runtime.GOARCH))
+		if folder != "" && len(found) > 0 {
+			return folder
+		}
+	}
+	return ""
+}
+
+// hasTerraform says whether terraform and the AWS provider are here.
+func hasTerraform() bool {
+	_, err := exec.LookPath("terraform")
+	return err == nil && terraformMirror() != ""
+}
+
+// useTerraform is the command terraform-setup: it lets terraform take providers from this machine's mirror alone.
+func useTerraform(ts *testscript.TestScript, _ bool, _ []string) {
+	file := ts.MkAbs("terraform.rc")
+	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", terraformMirror())
+	ts.Check(os.WriteFile(file, []byte(text), 0o600))
+	for name, value := range map[string]string{
+		"TF_CLI_CONFIG_FILE": file, "TF_INPUT": "0", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color",
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// packages installs the packages that npm/package-lock.json pins, once for all runs with the same lock, and gives the
+// folder node_modules. npm takes them from whatever registry it is configured for; where it cannot, there is an error.
+var packages = sync.OnceValues(func() (string, error) {
+	lock, err := os.ReadFile(filepath.Join("npm", "package-lock.json"))
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	home := filepath.Join(cache, "lambkin-e2e", fmt.Sprintf("npm-%x", sha256.Sum256(lock))[:20])
+	modules := filepath.Join(home, "node_modules")
+	if _, err := os.Stat(modules); err == nil {
+		return modules, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil { //nolint:gosec // a cache of public packages
+		return "", err
+	}
+	made, err := os.MkdirTemp(filepath.Dir(home), "making-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(made) }() // what the rename below has left
+	if err := install(made); err != nil {
+		return "", err
+	}
+	if err := os.Rename(made, home); err != nil && !os.IsExist(err) { // another run may have been first
+		return "", err
+	}
+	return modules, nil
+})
+
+// install puts the pinned packages into a folder.
+func install(folder string) error {
+	if err := os.CopyFS(folder, os.DirFS("npm")); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// useNpm is the command npm-setup: it puts node_modules with the pinned packages into the script's folder.
+func useNpm(ts *testscript.TestScript, _ bool, _ []string) {
+	modules, err := packages()
+	ts.Check(err)
+	ts.Check(os.Symlink(modules, ts.MkAbs("node_modules")))
+}
+
+// majorOfCLI is the major version of the AWS CLI, or empty: the second took binary arguments in base64.
+func majorOfCLI() string {
+	out, err := exec.Command("aws", "--version").CombinedOutput()
+	rest, ok := strings.CutPrefix(string(out), "aws-cli/")
+	if err != nil || !ok {
+		return ""
+	}
+	major, _, _ := strings.Cut(rest, ".")
+	return major
+}
