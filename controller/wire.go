@@ -30,6 +30,7 @@ import (
 	"github.com/lambkin-dev/lambkin/controller/function"
 	"github.com/lambkin-dev/lambkin/controller/policy"
 	"github.com/lambkin-dev/lambkin/controller/report"
+	"github.com/lambkin-dev/lambkin/controller/resourcepolicy"
 	"github.com/lambkin-dev/lambkin/controller/settings"
 	"github.com/lambkin-dev/lambkin/controller/url"
 	"github.com/lambkin-dev/lambkin/controller/version"
@@ -213,7 +214,11 @@ func (w *wiring) references(context.Context) error {
 		return err
 	}
 	u := &url.Reconciler{Client: w.manager.GetClient(), Reporter: w.reporter}
-	return u.Setup(w.setup())
+	if err := u.Setup(w.setup()); err != nil {
+		return err
+	}
+	p := &resourcepolicy.Reconciler{Client: w.manager.GetClient(), Reporter: w.reporter}
+	return p.Setup(w.setup())
 }
 
 func (w *wiring) policies(context.Context) error {

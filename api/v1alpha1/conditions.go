@@ -92,11 +92,11 @@ const (
 	// ReasonApproximated: something in the spec has another effect here, or none. Exact is False.
 	ReasonApproximated Reason = "Approximated"
 
-	// ReasonFunctionNotFound: the function of an Alias or FunctionURLConfig does not exist. Status False.
+	// ReasonFunctionNotFound: the function of an Alias, FunctionURLConfig or ResourcePolicy does not exist. Status False.
 	ReasonFunctionNotFound Reason = "FunctionNotFound"
-	// ReasonVersionNotFound: a version that an Alias points to does not exist. Status False.
+	// ReasonVersionNotFound: a version that an Alias points to, or that a ResourcePolicy is for, does not exist. Status False.
 	ReasonVersionNotFound Reason = "VersionNotFound"
-	// ReasonAliasNotFound: the alias that a FunctionURLConfig names does not exist. Status False.
+	// ReasonAliasNotFound: the alias that a FunctionURLConfig or ResourcePolicy names does not exist. Status False.
 	ReasonAliasNotFound Reason = "AliasNotFound"
 )
 

@@ -184,6 +184,18 @@ func TestAliasAndURLConditions(t *testing.T) {
 	}
 }
 
+func TestPolicyConditions(t *testing.T) {
+	var s ResourcePolicyStatus
+	s.MarkFailed(1, Failf(ReasonAliasNotFound, "alias live does not exist"))
+	if c := meta.FindStatusCondition(s.Conditions, ConditionReady); c == nil || c.Reason != "AliasNotFound" || s.ObservedGeneration != 1 {
+		t.Errorf("got %+v", s)
+	}
+	s.MarkReady(2)
+	if !meta.IsStatusConditionTrue(s.Conditions, ConditionReady) || s.ObservedGeneration != 2 {
+		t.Errorf("got %+v", s)
+	}
+}
+
 // TestAliasAndURLProgress holds that what has an address is updated, and what has none yet is created, however often it is
 // said; and that deviations are told.
 func TestAliasAndURLProgress(t *testing.T) {

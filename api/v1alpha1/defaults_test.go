@@ -70,10 +70,13 @@ func TestChildDefaults(t *testing.T) {
 		obj              Object
 		name, key, value string
 	}{
-		"version": {&Version{Spec: VersionSpec{FunctionName: "Orders", Version: 7}}, ObjectName("Orders") + ".7", LabelFunction, ObjectName("Orders")},
-		"alias":   {&Alias{Spec: AliasSpec{FunctionName: "orders", Name: "live"}}, "orders.live", LabelFunction, "orders"},
-		"layer":   {&LayerVersion{Spec: LayerVersionSpec{LayerName: "tools", Version: 1}}, "tools.1", LabelLayer, "tools"},
-		"url":     {&FunctionURLConfig{Spec: FunctionURLConfigSpec{FunctionName: "orders", Qualifier: "$LATEST"}}, "orders", LabelFunction, "orders"},
+		"version":              {&Version{Spec: VersionSpec{FunctionName: "Orders", Version: 7}}, ObjectName("Orders") + ".7", LabelFunction, ObjectName("Orders")},
+		"alias":                {&Alias{Spec: AliasSpec{FunctionName: "orders", Name: "live"}}, "orders.live", LabelFunction, "orders"},
+		"layer":                {&LayerVersion{Spec: LayerVersionSpec{LayerName: "tools", Version: 1}}, "tools.1", LabelLayer, "tools"},
+		"policy of a function": {&ResourcePolicy{Spec: ResourcePolicySpec{FunctionName: "Orders"}}, ObjectName("Orders"), LabelFunction, ObjectName("Orders")},
+		"policy of a version":  {&ResourcePolicy{Spec: ResourcePolicySpec{FunctionName: "orders", Qualifier: "7"}}, "orders.7", LabelFunction, "orders"},
+		"policy of a layer":    {&ResourcePolicy{Spec: ResourcePolicySpec{LayerName: "tools", LayerVersion: 3}}, "layer.tools.3", LabelLayer, "tools"},
+		"url":                  {&FunctionURLConfig{Spec: FunctionURLConfigSpec{FunctionName: "orders", Qualifier: "$LATEST"}}, "orders", LabelFunction, "orders"},
 	}
 	for name, tc := range cases {
 		tc.obj.SetLabels(map[string]string{"mine": "kept"})

@@ -38,6 +38,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Alias{}, &AliasList{},
 		&LayerVersion{}, &LayerVersionList{},
 		&FunctionURLConfig{}, &FunctionURLConfigList{},
+		&ResourcePolicy{}, &ResourcePolicyList{},
 		&AsyncInvocation{}, &AsyncInvocationList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion())

@@ -12,9 +12,10 @@ import (
 
 // Labels that child objects carry so that they can be listed by their parent. [Object.Default] sets them.
 const (
-	// LabelFunction is on every Version, Alias and FunctionURLConfig; its value is [ObjectName] of the function.
+	// LabelFunction is on every Version, Alias, FunctionURLConfig and ResourcePolicy of a function; its value is [ObjectName]
+	// of the function.
 	LabelFunction = Group + "/function"
-	// LabelLayer is on every LayerVersion; its value is [ObjectName] of the layer.
+	// LabelLayer is on every LayerVersion and ResourcePolicy of a layer; its value is [ObjectName] of the layer.
 	LabelLayer = Group + "/layer"
 )
 
@@ -66,6 +67,17 @@ func FunctionURLObjectName(functionName, qualifier string) string {
 		return ObjectName(functionName)
 	}
 	return AliasObjectName(functionName, qualifier)
+}
+
+// ResourcePolicyObjectName is the name of the ResourcePolicy object of a function, or of its version or alias.
+func ResourcePolicyObjectName(functionName, qualifier string) string {
+	return FunctionURLObjectName(functionName, qualifier)
+}
+
+// LayerPolicyObjectName is the name of the ResourcePolicy object of a layer's version, such as "layer.tools.3". It never
+// is that of a function's, which has two parts at most.
+func LayerPolicyObjectName(layerName string, version int64) string {
+	return "layer." + LayerVersionObjectName(layerName, version)
 }
 
 // FunctionServiceName is the name of the Knative Service that runs a function's $LATEST: the name of the function's object,

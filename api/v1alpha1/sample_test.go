@@ -81,6 +81,16 @@ func sampleURL(change ...func(*FunctionURLConfig)) *FunctionURLConfig {
 	return u
 }
 
+func samplePolicy(change ...func(*ResourcePolicySpec)) *ResourcePolicy {
+	p := &ResourcePolicy{}
+	p.Spec = ResourcePolicySpec{FunctionName: "orders", Qualifier: "live", Policy: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`}
+	for _, c := range change {
+		c(&p.Spec)
+	}
+	p.Default()
+	return p
+}
+
 // fault is the part of a fault that callers may rely on.
 type fault struct {
 	kind field.ErrorType

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -234,6 +235,89 @@ func TestFunctionURLConfigValidate(t *testing.T) {
 	}
 }
 
+func TestResourcePolicyValidate(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		policy *ResourcePolicy
+		want   []fault
+	}{
+		"Alias":    {reason: "Of an alias.", policy: samplePolicy()},
+		"Function": {reason: "Of a function.", policy: samplePolicy(func(s *ResourcePolicySpec) { s.Qualifier = "" })},
+		"Version":  {reason: "Of a version.", policy: samplePolicy(func(s *ResourcePolicySpec) { s.Qualifier = "7" })},
+		"Layer": {
+			reason: "Of a version of a layer.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) {
+				s.FunctionName, s.Qualifier, s.LayerName, s.LayerVersion = "", "", "tools", 3
+			}),
+		},
+		"Nothing": {
+			reason: "It must be for something.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.FunctionName = "" }),
+			want:   []fault{{field.ErrorTypeRequired, "spec.functionName"}},
+		},
+		"Latest": {
+			reason: "$LATEST has the policy of the function.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.Qualifier = "$LATEST" }),
+			want:   []fault{{field.ErrorTypeInvalid, "spec.qualifier"}},
+		},
+		"Both": {
+			reason: "It is for one thing.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.LayerName, s.LayerVersion = "tools", 3 }),
+			want:   []fault{{field.ErrorTypeForbidden, "spec.functionName"}, {field.ErrorTypeForbidden, "spec.qualifier"}},
+		},
+		"NoVersion": {
+			reason: "A layer has a policy for each of its versions.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.FunctionName, s.Qualifier, s.LayerName = "", "", "tools" }),
+			want:   []fault{{field.ErrorTypeInvalid, "spec.layerVersion"}},
+		},
+		"VersionOfNothing": {
+			reason: "Only layers have it.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.LayerVersion = 3 }),
+			want:   []fault{{field.ErrorTypeForbidden, "spec.layerVersion"}},
+		},
+		"NoPolicy": {
+			reason: "The policy is the point.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.Policy = "" }),
+			want:   []fault{{field.ErrorTypeRequired, "spec.policy"}},
+		},
+		"Unreadable": {
+			reason: "What cannot be evaluated is refused.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.Policy = `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}` }),
+			want:   []fault{{field.ErrorTypeInvalid, "spec.policy"}},
+		},
+		"Long": {
+			reason: "There is a limit, white space included.",
+			policy: samplePolicy(func(s *ResourcePolicySpec) { s.Policy += long(65536) }),
+			want:   []fault{{field.ErrorTypeTooLong, "spec.policy"}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) { checkFaults(t, tc.reason, tc.policy.Validate(), tc.want) })
+	}
+	misnamed := samplePolicy()
+	misnamed.Name = "orders"
+	checkFaults(t, "The name follows from what it is for.", misnamed.Validate(), []fault{{field.ErrorTypeInvalid, "metadata.name"}})
+}
+
+func TestResourcePolicyOwner(t *testing.T) {
+	cases := map[string]struct {
+		policy *ResourcePolicy
+		want   Object
+		name   string
+	}{
+		"Function": {samplePolicy(func(s *ResourcePolicySpec) { s.Qualifier = "" }), &Function{}, "orders"},
+		"Version":  {samplePolicy(func(s *ResourcePolicySpec) { s.Qualifier = "7" }), &Version{}, "orders.7"},
+		"Alias":    {samplePolicy(), &Alias{}, "orders.live"},
+		"Layer":    {samplePolicy(func(s *ResourcePolicySpec) { s.LayerName, s.LayerVersion = "tools", 3 }), &LayerVersion{}, "tools.3"},
+	}
+	for name, tc := range cases {
+		got := tc.policy.Owner()
+		if reflect.TypeOf(got) != reflect.TypeOf(tc.want) || got.GetName() != tc.name {
+			t.Errorf("%s: got %T %q, want %T %q", name, got, got.GetName(), tc.want, tc.name)
+		}
+	}
+}
+
 func repeat(s string, n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -290,6 +374,22 @@ func TestValidateUpdate(t *testing.T) {
 			reason: "Who may call can change.",
 			old:    sampleURL(),
 			now:    sampleURL(func(u *FunctionURLConfig) { u.Spec.AuthType = AuthTypeIAM }),
+		},
+		"Policy": {
+			reason: "What it says can change.",
+			old:    samplePolicy(),
+			now:    samplePolicy(func(s *ResourcePolicySpec) { s.Policy += " " }),
+		},
+		"PolicyOwner": {
+			reason: "A policy keeps what it is for.",
+			old:    samplePolicy(),
+			now: samplePolicy(func(s *ResourcePolicySpec) {
+				s.FunctionName, s.Qualifier, s.LayerName, s.LayerVersion = "", "", "tools", 1
+			}),
+			want: []fault{
+				{field.ErrorTypeForbidden, "spec.functionName"}, {field.ErrorTypeForbidden, "spec.qualifier"},
+				{field.ErrorTypeForbidden, "spec.layerName"}, {field.ErrorTypeForbidden, "spec.layerVersion"},
+			},
 		},
 		"URLIdentity": {
 			reason: "A URL keeps what it is for.",

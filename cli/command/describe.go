@@ -267,7 +267,7 @@ func failuresIn(log string) [][]string {
 
 // releases shows what was published.
 func (o *describeOptions) releases(ctx context.Context, e engine.Objects, name string) error {
-	for _, k := range []kind{versionKind(), aliasKind(), urlKind()} {
+	for _, k := range []kind{versionKind(), aliasKind(), urlKind(), policyKind()} {
 		objects, err := k.list(ctx, e, ofFunction(name))
 		if err != nil {
 			return fmt.Errorf("list %s of %q: %w", k.names[0], name, err)

@@ -26,7 +26,7 @@ func newGetCommand(app *App) *cobra.Command {
 		Use:     "get [KIND|all] [NAME]",
 		Aliases: []string{"list", "ls"},
 		Short:   "List functions, versions, aliases, layers, URLs or builds",
-		Long: "KIND is functions (default), versions, aliases, layers or urls, or all of them; on a cluster also builds. tm's words\n" +
+		Long: "KIND is functions (default), versions, aliases, layers, urls or policies, or all of them; on a cluster also builds. tm's words\n" +
 			"service, revision, configuration, route and taskrun work too. NAME selects one function, or what belongs to one.",
 		Example:           "  lambkin get\n  lambkin get hello -o yaml\n  lambkin get versions hello\n  lambkin get builds hello\n  lambkin get all",
 		Args:              between(0, 2),
@@ -59,7 +59,7 @@ func (o *getOptions) parse(args []string) error {
 	case len(args) == 1:
 		o.name = args[0]
 	default:
-		return usagef("%q is no kind: want functions, versions, aliases, layers, urls or all; on a cluster also builds", args[0])
+		return usagef("%q is no kind: want functions, versions, aliases, layers, urls, policies or all; on a cluster also builds", args[0])
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,6 +16,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/cli/terminal"
 	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/policy"
 )
 
 // kind is one kind of object as people name and see it.
@@ -30,7 +32,7 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return []kind{functionKind(), versionKind(), aliasKind(), layerKind(), urlKind()}
+	return []kind{functionKind(), versionKind(), aliasKind(), layerKind(), urlKind(), policyKind()}
 }
 
 // kindNamed finds a kind by any of its names.
@@ -186,6 +188,45 @@ func urlKind() kind {
 			return []string{ready}
 		},
 		object: func() v1alpha1.Object { return new(v1alpha1.FunctionURLConfig) },
+	}
+}
+
+func policyKind() kind {
+	return kind{
+		names: []string{"policies", "policy", "resourcepolicies", "resourcepolicy"},
+		head:  []string{"OF", "STATEMENTS", "READY", "REASON", "AGE"},
+		wide:  []string{"POLICY"},
+		list: func(ctx context.Context, e engine.Objects, labels map[string]string) ([]v1alpha1.Object, error) {
+			l := new(v1alpha1.ResourcePolicyList)
+			err := e.List(ctx, l, labels)
+			return pointers[v1alpha1.ResourcePolicy](l.Items), err
+		},
+		row: func(obj v1alpha1.Object, now time.Time) []string {
+			p, _ := obj.(*v1alpha1.ResourcePolicy)
+			ready, reason := readiness(p.Status.Conditions)
+			statements := "?"
+			if doc, err := policy.ParseResource([]byte(p.Spec.Policy)); err == nil {
+				statements = strconv.Itoa(len(doc.Statements))
+			}
+			return []string{subjectOf(&p.Spec), statements, ready, reason, age(now, p)}
+		},
+		more: func(obj v1alpha1.Object) []string {
+			p, _ := obj.(*v1alpha1.ResourcePolicy)
+			return []string{strings.Join(strings.Fields(p.Spec.Policy), " ")}
+		},
+		object: func() v1alpha1.Object { return new(v1alpha1.ResourcePolicy) },
+	}
+}
+
+// subjectOf is what a policy is for.
+func subjectOf(spec *v1alpha1.ResourcePolicySpec) string {
+	switch {
+	case spec.LayerName != "":
+		return fmt.Sprintf("layer %s:%d", spec.LayerName, spec.LayerVersion)
+	case spec.Qualifier != "":
+		return spec.FunctionName + ":" + spec.Qualifier
+	default:
+		return spec.FunctionName
 	}
 }
 

@@ -83,6 +83,17 @@ func (m Members) URLsOf() handler.MapFunc {
 	return m.find(new(v1alpha1.FunctionURLConfigList), byAlias)
 }
 
+// Policies gives the policy of a function, version, alias or layer version.
+func (m Members) Policies() handler.MapFunc {
+	return func(ctx context.Context, obj client.Object) []reconcile.Request {
+		owner, ok := obj.(v1alpha1.Object)
+		if !ok {
+			return nil
+		}
+		return m.Every(ctx, new(v1alpha1.ResourcePolicyList), client.InNamespace(obj.GetNamespace()), client.MatchingFields{byOwner: ownerKey(owner)})
+	}
+}
+
 // FunctionsWith gives the functions that use a layer version.
 func (m Members) FunctionsWith() handler.MapFunc { return m.find(new(v1alpha1.FunctionList), byLayer) }
 

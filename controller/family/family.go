@@ -3,6 +3,8 @@ package family
 import (
 	"context"
 	"fmt"
+	"maps"
+	"reflect"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,43 +46,52 @@ func AliasesOf(ctx context.Context, c client.Reader, v *v1alpha1.Version) ([]v1a
 	return found.Items, nil
 }
 
-// Adopt makes an object a member of its function's family, as it would be had an engine made it: it gets the label by which
-// members are found, and goes when the function goes. It changes nothing that is right already, and nothing of an object
-// that belongs to a function of the same name that is no more: that is about to go. The object afterwards is as the API
+// Adopt makes an object a member of its owner's family, as it would be had an engine made it: it gets the label by which
+// members are found, and goes when the owner goes. It changes nothing that is right already, and nothing of an object
+// that belongs to an owner of the same name that is no more: that is about to go. The object afterwards is as the API
 // server has it.
-func Adopt(ctx context.Context, c client.Client, child v1alpha1.Object, fn *v1alpha1.Function) error {
-	label := v1alpha1.ObjectName(fn.LambdaName())
-	owner, owned := functionRef(child)
-	if child.GetLabels()[v1alpha1.LabelFunction] == label && owned || owned && owner != fn.UID {
-		return nil
-	}
-	before, ok := child.DeepCopyObject().(client.Object)
+func Adopt(ctx context.Context, c client.Client, child, owner v1alpha1.Object) error {
+	before, ok := child.DeepCopyObject().(v1alpha1.Object)
 	if !ok {
 		return fmt.Errorf("%T is none of our objects", child)
 	}
-	labels := child.GetLabels()
-	if labels == nil {
-		labels = make(map[string]string, 1)
+	kind := kindOf(owner)
+	uid, owned := refOf(child, kind)
+	labels := defaultLabels(child)
+	if owned && (uid != owner.GetUID() || maps.Equal(labels, child.GetLabels())) {
+		return nil
 	}
-	labels[v1alpha1.LabelFunction] = label
 	child.SetLabels(labels)
 	if !owned {
 		child.SetOwnerReferences(append(child.GetOwnerReferences(), metav1.OwnerReference{
-			APIVersion: v1alpha1.GroupVersion().String(), Kind: "Function", Name: fn.Name, UID: fn.UID,
+			APIVersion: v1alpha1.GroupVersion().String(), Kind: kind, Name: owner.GetName(), UID: owner.GetUID(),
 		}))
 	}
 	// The list of owners is replaced, so it must not have changed since it was read.
 	err := c.Patch(ctx, child, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if err != nil {
-		return fmt.Errorf("make %q a member of function %q: %w", child.GetName(), fn.Name, err)
+		return fmt.Errorf("make %q a member of %s %q: %w", child.GetName(), kind, owner.GetName(), err)
 	}
 	return nil
 }
 
-// functionRef gives the uid of the function that owns an object.
-func functionRef(obj metav1.Object) (uid types.UID, ok bool) {
+// kindOf is the kind of one of our objects, which those from a cache do not say.
+func kindOf(obj v1alpha1.Object) string { return reflect.TypeOf(obj).Elem().Name() }
+
+// defaultLabels are the labels that an object would have had an engine made it.
+func defaultLabels(obj v1alpha1.Object) map[string]string {
+	made, ok := obj.DeepCopyObject().(v1alpha1.Object)
+	if !ok {
+		return obj.GetLabels()
+	}
+	made.Default()
+	return made.GetLabels()
+}
+
+// refOf gives the uid of the owner of a kind that an object has.
+func refOf(obj metav1.Object, kind string) (uid types.UID, ok bool) {
 	for _, ref := range obj.GetOwnerReferences() {
-		if ref.Kind == "Function" && ref.APIVersion == v1alpha1.GroupVersion().String() {
+		if ref.Kind == kind && ref.APIVersion == v1alpha1.GroupVersion().String() {
 			return ref.UID, true
 		}
 	}

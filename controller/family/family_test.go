@@ -77,6 +77,18 @@ func url(fn, qualifier string) *v1alpha1.FunctionURLConfig {
 	return u
 }
 
+func policy(fn, qualifier string) *v1alpha1.ResourcePolicy {
+	p := &v1alpha1.ResourcePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, Spec: v1alpha1.ResourcePolicySpec{FunctionName: fn, Qualifier: qualifier}}
+	p.Default()
+	return p
+}
+
+func layerPolicy(name string, version int64) *v1alpha1.ResourcePolicy {
+	p := &v1alpha1.ResourcePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, Spec: v1alpha1.ResourcePolicySpec{LayerName: name, LayerVersion: version}}
+	p.Default()
+	return p
+}
+
 const tools = "arn:aws:lambda:us-east-1:000000000000:layer:tools:3"
 
 func TestEvents(t *testing.T) {
@@ -87,6 +99,7 @@ func TestEvents(t *testing.T) {
 		function("orders", tools), function("Orders"), version("orders", 1, tools), version("orders", 2), version("Orders", 1), elsewhere,
 		alias("orders", "live", "1", "2"), alias("orders", "head", "$LATEST"), alias("Orders", "live", "1"),
 		url("orders", ""), url("orders", "live"), url("Orders", ""),
+		policy("orders", ""), policy("orders", "1"), policy("orders", "live"), policy("Orders", ""), layerPolicy("tools", 3),
 	)
 	m := Members{Client: c}
 	layer := &v1alpha1.LayerVersion{ObjectMeta: metav1.ObjectMeta{Name: "tools.3", Namespace: "shop"}}
@@ -120,6 +133,11 @@ func TestEvents(t *testing.T) {
 		"AliasesTo":         {"Also with the smaller weight.", m.AliasesTo(), version("orders", 2), []string{"orders.live"}},
 		"URLs":              {"Of the function and of its aliases.", m.URLs(), function("orders"), []string{"orders", "orders.live"}},
 		"URLsOf":            {"Of the alias.", m.URLsOf(), alias("orders", "live", "1"), []string{"orders.live"}},
+		"Policy":            {"Of the function alone.", m.Policies(), function("orders"), []string{"orders"}},
+		"PolicyOfVersion":   {"Of the version.", m.Policies(), version("orders", 1), []string{"orders.1"}},
+		"PolicyOfAlias":     {"Of the alias.", m.Policies(), alias("orders", "live", "1"), []string{"orders.live"}},
+		"PolicyOfLayer":     {"Of the layer version.", m.Policies(), layer, []string{"layer.tools.3"}},
+		"PolicyOfOthers":    {"Pods have none.", m.Policies(), latest, nil},
 		"FunctionsWith":     {"Who uses the layer.", m.FunctionsWith(), layer, []string{"orders"}},
 		"VersionsWith":      {"Who uses the layer.", m.VersionsWith(), layer, []string{"orders.1"}},
 	}

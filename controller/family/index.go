@@ -1,4 +1,4 @@
-// Package family knows which objects belong together: a function, its versions, aliases and URLs. It finds them by
+// Package family knows which objects belong together: a function, its versions, aliases and URLs, and what has a policy. It finds them by
 // indexes of the cache, says which have to be looked at when another changes, and makes those that somebody wrote by
 // hand members of their function.
 package family
@@ -26,6 +26,8 @@ const (
 	byAlias = "alias"
 	// byLayer: functions and versions by the layer versions that they use.
 	byLayer = "layer"
+	// byOwner: policies by what they are for, as kind and name.
+	byOwner = "owner"
 )
 
 // Index makes the indexes.
@@ -42,6 +44,7 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		{new(v1alpha1.Alias), byVersion, targetsOf},
 		{new(v1alpha1.FunctionURLConfig), byFunction, functionOf},
 		{new(v1alpha1.FunctionURLConfig), byAlias, aliasOf},
+		{new(v1alpha1.ResourcePolicy), byOwner, ownerOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.name, i.extract); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.object, i.name, err)
@@ -90,6 +93,16 @@ func aliasOf(obj client.Object) []string {
 	}
 	return []string{v1alpha1.AliasObjectName(u.Spec.FunctionName, u.Spec.Qualifier)}
 }
+
+func ownerOf(obj client.Object) []string {
+	p, ok := obj.(*v1alpha1.ResourcePolicy)
+	if !ok {
+		return nil
+	}
+	return []string{ownerKey(p.Owner())}
+}
+
+func ownerKey(owner v1alpha1.Object) string { return kindOf(owner) + "/" + owner.GetName() }
 
 // Targets are the versions that an alias points to, its main one first.
 func Targets(a *v1alpha1.AliasSpec) []string {

@@ -24,7 +24,7 @@ func objects() []v1alpha1.Object {
 	at := metav1.ObjectMeta{Name: "orders", Namespace: "shop", Generation: 1}
 	return []v1alpha1.Object{
 		&v1alpha1.Function{ObjectMeta: at}, &v1alpha1.Version{ObjectMeta: at},
-		&v1alpha1.Alias{ObjectMeta: at}, &v1alpha1.FunctionURLConfig{ObjectMeta: at},
+		&v1alpha1.Alias{ObjectMeta: at}, &v1alpha1.FunctionURLConfig{ObjectMeta: at}, &v1alpha1.ResourcePolicy{ObjectMeta: at},
 	}
 }
 
@@ -47,6 +47,8 @@ func mark(obj v1alpha1.Object, err error) {
 	case *v1alpha1.AliasStatus:
 		s.MarkFailed(1, err)
 	case *v1alpha1.FunctionURLConfigStatus:
+		s.MarkFailed(1, err)
+	case *v1alpha1.ResourcePolicyStatus:
 		s.MarkFailed(1, err)
 	}
 }

@@ -17,6 +17,8 @@ func statusOf(obj v1alpha1.Object) any {
 		return &o.Status
 	case *v1alpha1.FunctionURLConfig:
 		return &o.Status
+	case *v1alpha1.ResourcePolicy:
+		return &o.Status
 	default:
 		return nil
 	}
@@ -29,6 +31,8 @@ func conditionsOf(obj v1alpha1.Object) []metav1.Condition {
 	case *v1alpha1.AliasStatus:
 		return s.Conditions
 	case *v1alpha1.FunctionURLConfigStatus:
+		return s.Conditions
+	case *v1alpha1.ResourcePolicyStatus:
 		return s.Conditions
 	default:
 		return nil
@@ -46,6 +50,9 @@ func copyStatus(to, from v1alpha1.Object) {
 		f.DeepCopyInto(s)
 	case *v1alpha1.FunctionURLConfigStatus:
 		f, _ := statusOf(from).(*v1alpha1.FunctionURLConfigStatus)
+		f.DeepCopyInto(s)
+	case *v1alpha1.ResourcePolicyStatus:
+		f, _ := statusOf(from).(*v1alpha1.ResourcePolicyStatus)
 		f.DeepCopyInto(s)
 	}
 }

@@ -48,7 +48,7 @@ func LayerVersions(ctx context.Context, objects Objects, layerName string) ([]v1
 // Deleted reports whether a layer version was deleted.
 func Deleted(l *v1alpha1.LayerVersion) bool { return l.Annotations[AnnotationDeleted] != "" }
 
-// DeleteLayerVersion hides a version of a layer from everybody but the functions that use it. It is no error if there is
+// DeleteLayerVersion hides a version of a layer from everybody but the functions that use it, and removes its policy. It is no error if there is
 // no such version.
 func DeleteLayerVersion(ctx context.Context, objects Objects, layerName string, version int64) error {
 	var layer v1alpha1.LayerVersion
@@ -63,7 +63,15 @@ func DeleteLayerVersion(ctx context.Context, objects Objects, layerName string, 
 		layer.Annotations = make(map[string]string, 1)
 	}
 	layer.Annotations[AnnotationDeleted] = "true"
-	return objects.Update(ctx, &layer)
+	if err := objects.Update(ctx, &layer); err != nil {
+		return err
+	}
+	policy := new(v1alpha1.ResourcePolicy)
+	policy.Name = v1alpha1.LayerPolicyObjectName(layerName, version)
+	if err := objects.Delete(ctx, policy); lambda.CodeOf(err) != lambda.CodeResourceNotFound {
+		return err
+	}
+	return nil
 }
 
 func allLayerVersions(ctx context.Context, objects Objects, layerName string) ([]v1alpha1.LayerVersion, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local/store"
+	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // objects are those of the local engine's store.
@@ -179,10 +180,19 @@ func TestLayerVersions(t *testing.T) {
 	}
 	publish()
 	publish()
+	policy := &v1alpha1.ResourcePolicy{Spec: v1alpha1.ResourcePolicySpec{
+		LayerName: "lib", LayerVersion: 2, Policy: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`,
+	}}
+	if err := o.Create(ctx, policy); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if err := engine.DeleteLayerVersion(ctx, o, "lib", 2); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := o.Get(ctx, policy.Name, policy); lambda.CodeOf(err) != lambda.CodeResourceNotFound {
+		t.Errorf("the policy of a layer version that was deleted: %v", err)
 	}
 	if err := engine.DeleteLayerVersion(ctx, o, "lib", 9); err != nil {
 		t.Errorf("deleting a version that never was: %v", err)

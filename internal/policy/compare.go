@@ -132,7 +132,11 @@ func number(text string) (float64, error) {
 	if !numberForm.MatchString(text) {
 		return 0, fmt.Errorf("must be a decimal number, not %q", text)
 	}
-	return strconv.ParseFloat(text, 64)
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("must be a decimal number: %w", err)
+	}
+	return n, nil
 }
 
 func validNumber(want string) error {

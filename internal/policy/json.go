@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -73,7 +74,7 @@ func readNode(dec *json.Decoder, depth int) (node, error) {
 	case json.Number:
 		return node{kind: kindScalar, text: v.String()}, nil
 	case bool:
-		return node{kind: kindScalar, text: fmt.Sprint(v)}, nil
+		return node{kind: kindScalar, text: strconv.FormatBool(v)}, nil
 	case json.Delim:
 		if depth == maxDepth {
 			return node{}, fmt.Errorf("the policy is nested deeper than %d levels", maxDepth)

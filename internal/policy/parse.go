@@ -50,9 +50,9 @@ func parse(text []byte, u use, limit int) (*Document, error) {
 		}
 	}
 	if len(doc.Statements) == 0 {
-		return nil, errors.New("Statement is missing: a policy has at least one")
+		return nil, errors.New("the element Statement is missing: a policy has at least one")
 	}
-	return doc, doc.check(u)
+	return doc, doc.check()
 }
 
 // size is the length of a JSON text without the white space between its words.
@@ -76,12 +76,12 @@ func (d *Document) set(m member, u use) error {
 	case "Version":
 		d.Version = m.value.text
 		if m.value.kind != kindText || (d.Version != Version2012 && d.Version != Version2008) {
-			return fmt.Errorf("Version must be %q or %q", Version2012, Version2008)
+			return fmt.Errorf("the element Version must be %q or %q", Version2012, Version2008)
 		}
 	case "Id":
 		d.ID = m.value.text
 		if m.value.kind != kindText {
-			return fmt.Errorf("Id must be a text, not %s", m.value.kind)
+			return fmt.Errorf("the element Id must be a text, not %s", m.value.kind)
 		}
 	case "Statement":
 		return d.setStatements(m.value, u)
@@ -96,7 +96,7 @@ func (d *Document) setStatements(n node, u use) error {
 		n = node{kind: kindList, items: []node{n}}
 	}
 	if n.kind != kindList {
-		return fmt.Errorf("Statement must be an object or a list of objects, not %s", n.kind)
+		return fmt.Errorf("the element Statement must be an object or a list of objects, not %s", n.kind)
 	}
 	for i, item := range n.items {
 		s, err := parseStatement(item)
@@ -104,7 +104,7 @@ func (d *Document) setStatements(n node, u use) error {
 			err = s.check(u)
 		}
 		if err != nil {
-			return fmt.Errorf("Statement[%d]: %w", i, err)
+			return fmt.Errorf("in Statement[%d]: %w", i, err)
 		}
 		d.Statements = append(d.Statements, s)
 	}
@@ -112,18 +112,18 @@ func (d *Document) setStatements(n node, u use) error {
 }
 
 // check checks what one statement cannot know about: that ids are unique, and variables, which need the version.
-func (d *Document) check(u use) error {
+func (d *Document) check() error {
 	seen := make(map[string]bool, len(d.Statements))
 	for i, s := range d.Statements {
 		if s.Sid != "" && seen[s.Sid] {
-			return fmt.Errorf("Statement[%d]: the Sid %q is there twice", i, s.Sid)
+			return fmt.Errorf("in Statement[%d]: the Sid %q is there twice", i, s.Sid)
 		}
 		seen[s.Sid] = true
 		if d.Version != Version2012 {
 			continue
 		}
 		if err := s.checkVariables(); err != nil {
-			return fmt.Errorf("Statement[%d]: %w", i, err)
+			return fmt.Errorf("in Statement[%d]: %w", i, err)
 		}
 	}
 	return nil
@@ -273,7 +273,7 @@ func checkService(text string) error {
 func (s *Statement) check(u use) error {
 	switch {
 	case s.Effect == None:
-		return errors.New("Effect is missing")
+		return errors.New("the element Effect is missing")
 	case (s.Action == nil) == (s.NotAction == nil):
 		return errors.New("must have either Action or NotAction")
 	case (s.Resource == nil) == (s.NotResource == nil):
@@ -283,7 +283,7 @@ func (s *Statement) check(u use) error {
 	case u == forResource && (s.Principal == nil) == (s.NotPrincipal == nil):
 		return errors.New("must have either Principal or NotPrincipal")
 	case s.NotPrincipal != nil && s.Effect == Allow:
-		return errors.New("NotPrincipal can only stand with the Effect Deny")
+		return errors.New("the element NotPrincipal can only stand with the Effect Deny")
 	default:
 		return nil
 	}
@@ -298,7 +298,7 @@ func (s *Statement) checkVariables() error {
 	for _, c := range s.Condition {
 		for _, text := range c.Values {
 			if _, err := scan(text); err != nil {
-				return fmt.Errorf("Condition %s %s: %w", c.Operator, c.Key, err)
+				return fmt.Errorf("the condition %s %s: %w", c.Operator, c.Key, err)
 			}
 		}
 	}

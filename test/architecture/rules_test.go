@@ -8,7 +8,8 @@ import "strings"
 func imports() map[string][]string {
 	return map[string][]string{
 		// The vocabulary.
-		"api/v1alpha1":    {},
+		// A policy is checked where its object is, by the language's own reader.
+		"api/v1alpha1":    {"internal/policy"},
 		"internal/lambda": {},
 		"internal/event":  {},
 
@@ -92,10 +93,11 @@ func imports() map[string][]string {
 		"controller/alias": {
 			"api/v1alpha1", "controller/apply", "controller/family", "controller/report", "controller/resources", "controller/watch",
 		},
-		"controller/url": {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller/resourcepolicy": {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller/url":            {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
 		"controller": {
 			"api/v1alpha1", "controller/alias", "controller/apply", "controller/code", "controller/deploy", "controller/event",
-			"controller/family", "controller/function", "controller/policy", "controller/report", "controller/resources",
+			"controller/family", "controller/function", "controller/policy", "controller/report", "controller/resourcepolicy", "controller/resources",
 			"controller/settings", "controller/url", "controller/version", "controller/watch",
 			"internal/engine/knative", "internal/lambda", "internal/outbound", "internal/platform",
 		},
@@ -112,7 +114,7 @@ func imports() map[string][]string {
 		"cli/command": {
 			"api/v1alpha1", "bootstrap", "cli/cluster", "cli/cluster/examine", "cli/cluster/install", "cli/host", "cli/manifest", "cli/rollout",
 			"cli/source", "cli/terminal", "functions", "internal/engine", "internal/engine/knative", "internal/engine/remote", "internal/lambda",
-			"internal/platform", "runtime-api/process",
+			"internal/platform", "internal/policy", "runtime-api/process",
 		},
 		// What verbs do with a cluster beside the engine.
 		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/lambda", "internal/platform"},

@@ -29,6 +29,7 @@ func objectCases() []testCase {
 		{"Refused", refused},
 		{"ListByLabel", listByLabel},
 		{"DeleteTakesChildren", deleteTakesChildren},
+		{"PoliciesGo", policiesGo},
 		{"NumbersOnce", numbersOnce},
 	}
 }
@@ -88,6 +89,7 @@ func updateAndConflict(t *testing.T, f *fixture) {
 func notFound(t *testing.T, f *fixture) {
 	for _, obj := range []v1alpha1.Object{
 		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.LayerVersion{}, &v1alpha1.FunctionURLConfig{},
+		&v1alpha1.ResourcePolicy{},
 	} {
 		wantCode(t, "Get of nothing", f.Get(t.Context(), "nothing", obj), lambda.CodeResourceNotFound)
 		obj.SetName("nothing")
@@ -170,6 +172,46 @@ func deleteTakesChildren(t *testing.T, f *fixture) {
 		}
 		return gone && lambda.CodeOf(f.Get(t.Context(), "f.live", &v1alpha1.FunctionURLConfig{})) == lambda.CodeResourceNotFound
 	})
+}
+
+// policiesGo holds that a policy goes with what it is for, and is there for nothing else: nobody may be let in by the policy of
+// something that went before.
+func policiesGo(t *testing.T, f *fixture) {
+	fn := f.function(t, "f", shellHandler(t, "echo 1"))
+	must(t, f.Create(t.Context(), fn))
+	_, _, err := engine.PublishVersion(t.Context(), f, fn, "")
+	must(t, err)
+	alias := &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "f", Name: "live", FunctionVersion: "1"}}
+	must(t, f.Create(t.Context(), alias))
+	for _, qualifier := range []string{"", "1", "live"} {
+		must(t, f.Create(t.Context(), policyFor("f", qualifier)))
+	}
+	wantCode(t, "a policy of an alias that is not there", f.Create(t.Context(), policyFor("f", "dead")), lambda.CodeResourceNotFound)
+	wantCode(t, "a policy of a version that is not there", f.Create(t.Context(), policyFor("f", "2")), lambda.CodeResourceNotFound)
+	unreadable := policyFor("f", "")
+	unreadable.Spec.Policy = "everybody"
+	wantCode(t, "a policy in another language", f.Update(t.Context(), named(unreadable, "f")), lambda.CodeInvalidParameterValue)
+
+	must(t, f.Delete(t.Context(), named(&v1alpha1.Alias{}, "f.live")))
+	must(t, f.Delete(t.Context(), named(&v1alpha1.Version{}, "f.1")))
+	for _, name := range []string{"f.live", "f.1"} {
+		wantCode(t, "the policy of "+name, f.Get(t.Context(), name, &v1alpha1.ResourcePolicy{}), lambda.CodeResourceNotFound)
+	}
+	must(t, f.Get(t.Context(), "f", &v1alpha1.ResourcePolicy{}))
+	must(t, f.Delete(t.Context(), named(&v1alpha1.Function{}, "f")))
+	wantCode(t, "the policy of the function", f.Get(t.Context(), "f", &v1alpha1.ResourcePolicy{}), lambda.CodeResourceNotFound)
+}
+
+func policyFor(function, qualifier string) *v1alpha1.ResourcePolicy {
+	return &v1alpha1.ResourcePolicy{Spec: v1alpha1.ResourcePolicySpec{
+		FunctionName: function, Qualifier: qualifier,
+		Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"*"}]}`,
+	}}
+}
+
+func named[T v1alpha1.Object](obj T, name string) T {
+	obj.SetName(name)
+	return obj
 }
 
 func numbersOnce(t *testing.T, f *fixture) {

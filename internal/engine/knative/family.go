@@ -15,13 +15,20 @@ import (
 // deleters is how many children of a deleted object are deleted at once.
 const deleters = 8
 
-// admit checks a new object against the others: its function must be there and becomes its owner, and a version's number
-// must be one that was never used.
+// admit checks a new object against the others: what it belongs to must be there and becomes its owner, and a version's
+// number must be one that was never used.
 func (e *Engine) admit(ctx context.Context, obj v1alpha1.Object) error {
 	var functionName string
 	switch o := obj.(type) {
 	case *v1alpha1.Version:
 		return e.admitVersion(ctx, o)
+	case *v1alpha1.ResourcePolicy:
+		owner := o.Owner()
+		if err := e.read(ctx, owner.GetName(), owner); err != nil {
+			return err
+		}
+		own(o, owner)
+		return nil
 	case *v1alpha1.Alias:
 		functionName = o.Spec.FunctionName
 	case *v1alpha1.FunctionURLConfig:
@@ -42,11 +49,11 @@ func (e *Engine) parent(ctx context.Context, functionName string) (*v1alpha1.Fun
 	return fn, e.read(ctx, v1alpha1.ObjectName(functionName), fn)
 }
 
-// own makes a function the owner of obj, so that the cluster deletes obj with it. It is the owner that the controller gives
-// to objects that came another way.
-func own(obj v1alpha1.Object, fn *v1alpha1.Function) {
+// own makes the owner that of obj, so that the cluster deletes obj with it. It is the owner that the controller gives to
+// objects that came another way.
+func own(obj, owner v1alpha1.Object) {
 	obj.SetOwnerReferences([]metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion().String(), Kind: kindOf(fn), Name: fn.Name, UID: fn.UID,
+		APIVersion: v1alpha1.GroupVersion().String(), Kind: kindOf(owner), Name: owner.GetName(), UID: owner.GetUID(),
 	}})
 }
 
@@ -113,22 +120,47 @@ func (e *Engine) remove(ctx context.Context, obj v1alpha1.Object, revision strin
 	return e.Client.Delete(ctx, obj, pre, client.PropagationPolicy(metav1.DeletePropagationBackground)) //nolint:wrapcheck // the caller asks what it is
 }
 
-// children finds what goes when obj goes: a function takes its versions, aliases and URLs with it, an alias its URL. Most
-// have an owner, and the cluster would delete them after a while; but whoever deleted a function must not find its versions.
+// children finds what goes when obj goes: a function takes its versions, aliases, URLs and policies with it, an alias its
+// URL, and what has a policy that. Most have an owner, and the cluster would delete them after a while; but whoever deleted a
+// function must not find its versions.
 func (e *Engine) children(ctx context.Context, obj v1alpha1.Object) ([]v1alpha1.Object, error) {
 	switch o := obj.(type) {
 	case *v1alpha1.Function:
-		return e.labelled(ctx, o.Name, new(v1alpha1.VersionList), new(v1alpha1.AliasList), new(v1alpha1.FunctionURLConfigList))
+		return e.labelled(ctx, o.Name, new(v1alpha1.VersionList), new(v1alpha1.AliasList), new(v1alpha1.FunctionURLConfigList),
+			new(v1alpha1.ResourcePolicyList))
+	case *v1alpha1.Version:
+		return e.existing(ctx, policyOf(v1alpha1.VersionObjectName(o.Spec.FunctionName, o.Spec.Version)))
 	case *v1alpha1.Alias:
 		u := new(v1alpha1.FunctionURLConfig)
-		err := e.read(ctx, v1alpha1.FunctionURLObjectName(o.Spec.FunctionName, o.Spec.Name), u)
-		if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
-			return nil, nil
-		}
-		return []v1alpha1.Object{u}, err
+		u.Name = v1alpha1.FunctionURLObjectName(o.Spec.FunctionName, o.Spec.Name)
+		return e.existing(ctx, u, policyOf(v1alpha1.ResourcePolicyObjectName(o.Spec.FunctionName, o.Spec.Name)))
+	case *v1alpha1.LayerVersion:
+		return e.existing(ctx, policyOf(v1alpha1.LayerPolicyObjectName(o.Spec.LayerName, o.Spec.Version)))
 	default:
 		return nil, nil
 	}
+}
+
+func policyOf(name string) v1alpha1.Object {
+	p := new(v1alpha1.ResourcePolicy)
+	p.Name = name
+	return p
+}
+
+// existing are those of the objects, which have but their names, that are there.
+func (e *Engine) existing(ctx context.Context, named ...v1alpha1.Object) ([]v1alpha1.Object, error) {
+	var found []v1alpha1.Object
+	for _, obj := range named {
+		err := e.read(ctx, obj.GetName(), obj)
+		if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, obj)
+	}
+	return found, nil
 }
 
 // labelled finds the objects of a function in lists of these kinds.

@@ -34,7 +34,7 @@ func newAPI(t testing.TB) client.WithWatch {
 		t.Fatal(err)
 	}
 	api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(
-		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.FunctionURLConfig{}, &v1alpha1.AsyncInvocation{},
+		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.FunctionURLConfig{}, &v1alpha1.ResourcePolicy{}, &v1alpha1.AsyncInvocation{},
 	).Build()
 	return interceptor.NewClient(api, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {

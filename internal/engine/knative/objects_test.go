@@ -51,6 +51,26 @@ func TestChildrenHaveOwners(t *testing.T) {
 	must(t, e.Get(t.Context(), "f", new(v1alpha1.FunctionURLConfig)))
 }
 
+// TestPoliciesBelongToWhatTheyAreFor holds that a policy has the owner that it is for, not the function.
+func TestPoliciesBelongToWhatTheyAreFor(t *testing.T) {
+	e, _ := newEngine(t)
+	fn := deploy(t, e, "f")
+	version, _, err := engine.PublishVersion(t.Context(), e, fn, "")
+	must(t, err)
+	alias := &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "f", Name: "live", FunctionVersion: "1"}}
+	must(t, e.Create(t.Context(), alias))
+	for qualifier, owner := range map[string]v1alpha1.Object{"": fn, "1": version, "live": alias} {
+		p := &v1alpha1.ResourcePolicy{Spec: v1alpha1.ResourcePolicySpec{
+			FunctionName: "f", Qualifier: qualifier, Policy: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`,
+		}}
+		must(t, e.Create(t.Context(), p))
+		owners := p.GetOwnerReferences()
+		if len(owners) != 1 || owners[0].UID != owner.GetUID() || owners[0].Kind != kindOf(owner) || owners[0].Name != owner.GetName() {
+			t.Errorf("the owners of the policy of %q are %+v", qualifier, owners)
+		}
+	}
+}
+
 func TestUpdateLeavesWhatOthersSet(t *testing.T) {
 	e, api := newEngine(t)
 	fn := deploy(t, e, "f")

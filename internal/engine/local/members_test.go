@@ -127,6 +127,12 @@ func fates() map[string]fate {
 		"FunctionURLConfig.cors.allowOrigins":     {effect, "cli/host:TestURLCORS"},
 		"FunctionURLConfig.cors.exposeHeaders":    {effect, "cli/host:TestURLCORS"},
 		"FunctionURLConfig.cors.maxAge":           {effect, "cli/host:TestURLCORS"},
+
+		"ResourcePolicy.functionName": {effect, "internal/gateway:TestResourcePolicy"},
+		"ResourcePolicy.qualifier":    {effect, "internal/gateway:TestResourcePolicy"},
+		"ResourcePolicy.layerName":    {effect, "internal/gateway:TestResourcePolicy"},
+		"ResourcePolicy.layerVersion": {effect, "internal/gateway:TestResourcePolicy"},
+		"ResourcePolicy.policy":       {effect, "internal/gateway:TestResourcePolicy"},
 	}
 }
 
@@ -136,6 +142,7 @@ func TestEveryMemberHasAnEffect(t *testing.T) {
 	for kind, spec := range map[string]any{
 		"Function": v1alpha1.FunctionSpec{}, "Version": v1alpha1.VersionSpec{}, "Alias": v1alpha1.AliasSpec{},
 		"LayerVersion": v1alpha1.LayerVersionSpec{}, "FunctionURLConfig": v1alpha1.FunctionURLConfigSpec{},
+		"ResourcePolicy": v1alpha1.ResourcePolicySpec{},
 	} {
 		members = append(members, membersOf(reflect.TypeOf(spec), kind)...)
 	}

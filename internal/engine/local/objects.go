@@ -15,6 +15,7 @@ const (
 	kindVersion   = "Version"
 	kindAlias     = "Alias"
 	kindURLConfig = "FunctionURLConfig"
+	kindPolicy    = "ResourcePolicy"
 )
 
 // Get fills obj with the object of its kind and that name.
@@ -105,6 +106,8 @@ func (e *Engine) changed(obj v1alpha1.Object) error {
 		return e.renew(lambda.Name(o.Spec.FunctionName))
 	case *v1alpha1.FunctionURLConfig:
 		e.work.add(workKey{kindURLConfig, o.Name})
+	case *v1alpha1.ResourcePolicy:
+		e.work.add(workKey{kindPolicy, o.Name})
 	case *v1alpha1.LayerVersion:
 		e.retryFailed()
 	}

@@ -52,6 +52,8 @@ func (e *Engine) reconcile(key workKey) error {
 		err = e.reconcileAlias(key.name)
 	case kindURLConfig:
 		err = e.reconcileURL(key.name)
+	case kindPolicy:
+		err = e.reconcilePolicy(key.name)
 	}
 	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
 		return nil
@@ -271,6 +273,15 @@ func (e *Engine) missingAlias(u *v1alpha1.FunctionURLConfig) error {
 		return v1alpha1.Failf(v1alpha1.ReasonAliasNotFound, "function %q has no alias %q", u.Spec.FunctionName, u.Spec.Qualifier)
 	}
 	return err
+}
+
+// reconcilePolicy says that a policy holds. The store admits none without what it is for, and removes it with that.
+func (e *Engine) reconcilePolicy(name string) error {
+	p := new(v1alpha1.ResourcePolicy)
+	if err := e.store.Get(name, p); err != nil {
+		return err
+	}
+	return e.store.UpdateStatus(p, func() { p.Status.MarkReady(p.Generation) })
 }
 
 // retryFailed has everything looked at again that does not serve what its object asks for.

@@ -53,6 +53,13 @@ func (e *Engine) openRoutes() error {
 	for i := range urls.Items {
 		e.work.add(workKey{kindURLConfig, urls.Items[i].Name})
 	}
+	var policies v1alpha1.ResourcePolicyList
+	if err := e.store.List(&policies, nil); err != nil {
+		return err
+	}
+	for i := range policies.Items {
+		e.work.add(workKey{kindPolicy, policies.Items[i].Name})
+	}
 	return nil
 }
 

@@ -92,6 +92,7 @@ func TestEveryKindHasAPath(t *testing.T) {
 		&v1alpha1.Alias{ObjectMeta: metav1.ObjectMeta{Name: "x"}},
 		&v1alpha1.LayerVersion{ObjectMeta: metav1.ObjectMeta{Name: "x"}},
 		&v1alpha1.FunctionURLConfig{ObjectMeta: metav1.ObjectMeta{Name: "x"}},
+		&v1alpha1.ResourcePolicy{ObjectMeta: metav1.ObjectMeta{Name: "x"}},
 	} {
 		if err := c.Create(t.Context(), obj); err != nil {
 			t.Errorf("Create %T: %v", obj, err)
@@ -423,7 +424,7 @@ func TestDiscovery(t *testing.T) {
 	w := httptest.NewRecorder()
 	remote.Handler(&double.Engine{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/apis/lambkin.dev/v1alpha1", nil))
 	var list metav1.APIResourceList
-	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.APIResources) != 5 {
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.APIResources) != 6 {
 		t.Errorf("discovery = %s, %v", w.Body, err)
 	}
 }

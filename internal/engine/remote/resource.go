@@ -49,6 +49,9 @@ func resources() []resource {
 		{"functionurlconfigs", "FunctionURLConfig",
 			func() v1alpha1.Object { return new(v1alpha1.FunctionURLConfig) },
 			func() runtime.Object { return new(v1alpha1.FunctionURLConfigList) }},
+		{"resourcepolicies", "ResourcePolicy",
+			func() v1alpha1.Object { return new(v1alpha1.ResourcePolicy) },
+			func() runtime.Object { return new(v1alpha1.ResourcePolicyList) }},
 	}
 }
 

@@ -17,7 +17,7 @@ type kind struct {
 
 // kinds are all that are stored.
 func kinds() []kind {
-	return []kind{functions(), versions(), aliases(), layerVersions(), urlConfigs()}
+	return []kind{functions(), versions(), aliases(), layerVersions(), urlConfigs(), policies()}
 }
 
 func functions() kind {
@@ -40,6 +40,10 @@ func urlConfigs() kind {
 	return kind{"FunctionURLConfig", func() v1alpha1.Object { return new(v1alpha1.FunctionURLConfig) }}
 }
 
+func policies() kind {
+	return kind{"ResourcePolicy", func() v1alpha1.Object { return new(v1alpha1.ResourcePolicy) }}
+}
+
 // kindOf is the kind of an object.
 func kindOf(obj v1alpha1.Object) (kind, error) {
 	switch obj.(type) {
@@ -53,6 +57,8 @@ func kindOf(obj v1alpha1.Object) (kind, error) {
 		return layerVersions(), nil
 	case *v1alpha1.FunctionURLConfig:
 		return urlConfigs(), nil
+	case *v1alpha1.ResourcePolicy:
+		return policies(), nil
 	default:
 		return kind{}, fmt.Errorf("no kind of %s: %T", v1alpha1.GroupVersion(), obj)
 	}
@@ -71,6 +77,8 @@ func listOf(list runtime.Object) (k kind, add func(v1alpha1.Object), err error) 
 		return layerVersions(), appendTo(&l.Items), nil
 	case *v1alpha1.FunctionURLConfigList:
 		return urlConfigs(), appendTo(&l.Items), nil
+	case *v1alpha1.ResourcePolicyList:
+		return policies(), appendTo(&l.Items), nil
 	default:
 		return kind{}, nil, fmt.Errorf("no list of %s: %T", v1alpha1.GroupVersion(), list)
 	}
@@ -99,6 +107,8 @@ func specOf(obj v1alpha1.Object) any {
 		return o.Spec
 	case *v1alpha1.FunctionURLConfig:
 		return o.Spec
+	case *v1alpha1.ResourcePolicy:
+		return o.Spec
 	default:
 		return nil
 	}
@@ -115,6 +125,8 @@ func copyStatus(to, from v1alpha1.Object) {
 		o.Status = statusOf(from, func(a *v1alpha1.Alias) v1alpha1.AliasStatus { return a.Status })
 	case *v1alpha1.FunctionURLConfig:
 		o.Status = statusOf(from, func(u *v1alpha1.FunctionURLConfig) v1alpha1.FunctionURLConfigStatus { return u.Status })
+	case *v1alpha1.ResourcePolicy:
+		o.Status = statusOf(from, func(p *v1alpha1.ResourcePolicy) v1alpha1.ResourcePolicyStatus { return p.Status })
 	}
 }
 

@@ -24,6 +24,9 @@ func admit(tx *bolt.Tx, obj v1alpha1.Object) error {
 	case *v1alpha1.FunctionURLConfig:
 		_, err := parent(tx, o.Spec.FunctionName)
 		return err
+	case *v1alpha1.ResourcePolicy:
+		owner := o.Owner()
+		return get(tx, owner.GetName(), owner)
 	default:
 		return nil
 	}
@@ -75,37 +78,59 @@ func admitLayerVersion(tx *bolt.Tx, l *v1alpha1.LayerVersion) error {
 	return nil
 }
 
-// childrenOf finds what goes when obj goes: a function takes its versions, aliases and URLs with it, an alias its URL.
+// childrenOf finds what goes when obj goes: a function takes its versions, aliases, URLs and policies with it, an alias its
+// URL, and what has a policy that.
 func childrenOf(tx *bolt.Tx, obj v1alpha1.Object) ([]v1alpha1.Object, error) {
-	var gone []v1alpha1.Object
-	collect := func(functionName string, of []kind, belongs func(v1alpha1.Object) bool) error {
-		labels := map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(functionName)}
-		for _, k := range of {
-			err := each(tx, k, labels, func(child v1alpha1.Object) error {
-				if belongs(child) {
-					gone = append(gone, child)
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	switch o := obj.(type) {
 	case *v1alpha1.Function:
-		all := func(v1alpha1.Object) bool { return true }
-		err := collect(o.Spec.FunctionName, []kind{versions(), aliases(), urlConfigs()}, all)
-		return gone, err
+		return membersOf(tx, o)
+	case *v1alpha1.Version:
+		return existing(tx, policyOf(v1alpha1.VersionObjectName(o.Spec.FunctionName, o.Spec.Version)))
 	case *v1alpha1.Alias:
-		own := func(child v1alpha1.Object) bool {
-			u, ok := child.(*v1alpha1.FunctionURLConfig)
-			return ok && u.Spec.Qualifier == o.Spec.Name
-		}
-		err := collect(o.Spec.FunctionName, []kind{urlConfigs()}, own)
-		return gone, err
+		u := new(v1alpha1.FunctionURLConfig)
+		u.Name = v1alpha1.FunctionURLObjectName(o.Spec.FunctionName, o.Spec.Name)
+		return existing(tx, u, policyOf(v1alpha1.ResourcePolicyObjectName(o.Spec.FunctionName, o.Spec.Name)))
+	case *v1alpha1.LayerVersion:
+		return existing(tx, policyOf(v1alpha1.LayerPolicyObjectName(o.Spec.LayerName, o.Spec.Version)))
 	default:
 		return nil, nil
 	}
+}
+
+// membersOf are all objects of a function.
+func membersOf(tx *bolt.Tx, fn *v1alpha1.Function) ([]v1alpha1.Object, error) {
+	var gone []v1alpha1.Object
+	labels := map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(fn.Spec.FunctionName)}
+	for _, k := range []kind{versions(), aliases(), urlConfigs(), policies()} {
+		err := each(tx, k, labels, func(child v1alpha1.Object) error {
+			gone = append(gone, child)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return gone, nil
+}
+
+func policyOf(name string) v1alpha1.Object {
+	p := new(v1alpha1.ResourcePolicy)
+	p.Name = name
+	return p
+}
+
+// existing are those of the objects, which have but their names, that are there.
+func existing(tx *bolt.Tx, named ...v1alpha1.Object) ([]v1alpha1.Object, error) {
+	var found []v1alpha1.Object
+	for _, obj := range named {
+		err := get(tx, obj.GetName(), obj)
+		if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, obj)
+	}
+	return found, nil
 }

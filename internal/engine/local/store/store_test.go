@@ -58,6 +58,12 @@ func urlConfig(fn, qualifier string) *v1alpha1.FunctionURLConfig {
 	return &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{FunctionName: fn, Qualifier: qualifier, AuthType: v1alpha1.AuthTypeNone}}
 }
 
+// policyOf is a policy that lets everybody do everything.
+func policyOf(spec v1alpha1.ResourcePolicySpec) *v1alpha1.ResourcePolicy {
+	spec.Policy = `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`
+	return &v1alpha1.ResourcePolicy{Spec: spec}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -266,16 +272,41 @@ func TestDeleteTakesChildren(t *testing.T) {
 		must(t, s.Create(alias(name, "live", "1")))
 		must(t, s.Create(urlConfig(name, "")))
 		must(t, s.Create(urlConfig(name, "live")))
+		for _, qualifier := range []string{"", "1", "live"} {
+			must(t, s.Create(policyOf(v1alpha1.ResourcePolicySpec{FunctionName: name, Qualifier: qualifier})))
+		}
 	}
+	must(t, s.Create(layer("lib", 1)))
+	must(t, s.Create(policyOf(v1alpha1.ResourcePolicySpec{LayerName: "lib", LayerVersion: 1})))
 	wantCode(t, "a child without parent", s.Create(alias("x", "live", "1")), lambda.CodeResourceNotFound)
 	wantCode(t, "a URL without parent", s.Create(urlConfig("x", "")), lambda.CodeResourceNotFound)
+	for reason, spec := range map[string]v1alpha1.ResourcePolicySpec{
+		"a policy of no function": {FunctionName: "x"}, "of no version": {FunctionName: "a", Qualifier: "2"},
+		"of no alias": {FunctionName: "a", Qualifier: "dead"}, "of no layer": {LayerName: "lib", LayerVersion: 2},
+	} {
+		wantCode(t, reason, s.Create(policyOf(spec)), lambda.CodeResourceNotFound)
+	}
 
 	live := alias("b", "live", "1")
 	live.Default()
 	gone, err := s.Delete(live)
 	must(t, err)
-	if diff := cmp.Diff([]string{"b.live", "b.live"}, names(gone)); diff != "" {
-		t.Errorf("an alias takes its URL along\n%s", diff)
+	if diff := cmp.Diff([]string{"b.live", "b.live", "b.live"}, names(gone)); diff != "" {
+		t.Errorf("an alias takes its URL and policy along\n%s", diff)
+	}
+	first := version(function("b"), 1)
+	first.Default()
+	gone, err = s.Delete(first)
+	must(t, err)
+	if diff := cmp.Diff([]string{"b.1", "b.1"}, names(gone)); diff != "" {
+		t.Errorf("a version takes its policy along\n%s", diff)
+	}
+	lib := layer("lib", 1)
+	lib.Default()
+	gone, err = s.Delete(lib)
+	must(t, err)
+	if diff := cmp.Diff([]string{"lib.1", "layer.lib.1"}, names(gone)); diff != "" {
+		t.Errorf("a layer version takes its policy along\n%s", diff)
 	}
 	fn := function("a")
 	fn.Default()
@@ -285,7 +316,7 @@ func TestDeleteTakesChildren(t *testing.T) {
 	fn.ResourceVersion = ""
 	gone, err = s.Delete(fn)
 	must(t, err)
-	if diff := cmp.Diff([]string{"a", "a.1", "a.live", "a", "a.live"}, names(gone)); diff != "" {
+	if diff := cmp.Diff([]string{"a", "a.1", "a.live", "a", "a.live", "a", "a.1", "a.live"}, names(gone)); diff != "" {
 		t.Errorf("a function takes everything along\n%s", diff)
 	}
 	_, err = s.Delete(fn)
