@@ -36,6 +36,29 @@ type Objects interface {
 	Delete(ctx context.Context, obj v1alpha1.Object) error
 }
 
+// Page is a part of a list.
+type Page struct {
+	// Limit is the most objects that the part has; it must be above 0.
+	Limit int
+	// After is the token that the part before gave; empty for the first one.
+	After string
+}
+
+// Pages gives lists in parts, so that what a part costs does not depend on how long the list is.
+type Pages interface {
+	// ListPage fills list as List does, but with one part of it, and gives the token of the part after; that is empty
+	// after the last one. A part may have fewer objects than its limit, even none, without being the last. Objects that
+	// come or go meanwhile may be missing or not; all others are given exactly once. What cannot be a token of this list
+	// fails with InvalidParameterValueException.
+	ListPage(ctx context.Context, list runtime.Object, labels map[string]string, p Page) (next string, err error)
+}
+
+// Store is objects, singly and in lists.
+type Store interface {
+	Objects
+	Pages
+}
+
 // Code holds uploaded archives by their digest until no object names them any more.
 type Code interface {
 	// PutCode stores what r gives, at most limit bytes. More fails with RequestEntityTooLargeException.
@@ -69,7 +92,7 @@ type Async interface {
 
 // Engine is all of it.
 type Engine interface {
-	Objects
+	Store
 	Code
 	Logs
 	Async

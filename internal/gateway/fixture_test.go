@@ -76,6 +76,10 @@ func (b *bench) List(_ context.Context, list runtime.Object, labels map[string]s
 	return b.objects.List(list, labels)
 }
 
+func (b *bench) ListPage(_ context.Context, list runtime.Object, labels map[string]string, p engine.Page) (string, error) {
+	return b.objects.ListPage(list, labels, p.After, p.Limit)
+}
+
 func (b *bench) Create(_ context.Context, obj v1alpha1.Object) error {
 	if err := b.objects.Create(obj); err != nil {
 		return err

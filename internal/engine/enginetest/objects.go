@@ -28,6 +28,7 @@ func objectCases() []testCase {
 		{"NotFound", notFound},
 		{"Refused", refused},
 		{"ListByLabel", listByLabel},
+		{"ListInPages", listInPages},
 		{"DeleteTakesChildren", deleteTakesChildren},
 		{"PoliciesGo", policiesGo},
 		{"NumbersOnce", numbersOnce},
@@ -151,6 +152,66 @@ func listByLabel(t *testing.T, f *fixture) {
 	must(t, f.List(t.Context(), &none, nil))
 	if len(none.Items) != 0 {
 		t.Errorf("List of nothing gives %+v", none.Items)
+	}
+}
+
+func listInPages(t *testing.T, f *fixture) {
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		fn := f.function(t, name, shellHandler(t, "echo 1"))
+		must(t, f.Create(t.Context(), fn))
+		_, _, err := engine.PublishVersion(t.Context(), f, fn, "")
+		must(t, err)
+	}
+	if got := f.inPages(t, nil, 2, func(string) {}); !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
+		t.Errorf("in pages: %v, want all by name, each once", got)
+	}
+	// What goes meanwhile shifts nothing: neither the object that a page ended with, nor one that is still to come.
+	got := f.inPages(t, nil, 2, func(last string) {
+		if last == "b" {
+			must(t, f.Delete(t.Context(), named("b")))
+			must(t, f.Delete(t.Context(), named("d")))
+		}
+	})
+	if got = slices.DeleteFunc(got, func(name string) bool { return name == "d" }); !slices.Equal(got, []string{"a", "b", "c", "e"}) {
+		t.Errorf("in pages, while others delete: %v, want each once", got)
+	}
+	var some v1alpha1.VersionList
+	next, err := f.ListPage(t.Context(), &some, map[string]string{v1alpha1.LabelFunction: "c"}, engine.Page{Limit: 2})
+	must(t, err)
+	if len(some.Items) != 1 || some.Items[0].Name != "c.1" || next != "" {
+		t.Errorf("a page by label: %+v, next %q", some.Items, next)
+	}
+	_, err = f.ListPage(t.Context(), &some, nil, engine.Page{Limit: 2, After: "no token, surely"})
+	wantCode(t, "a token that is none", err, lambda.CodeInvalidParameterValue)
+}
+
+func named(name string) *v1alpha1.Function {
+	fn := new(v1alpha1.Function)
+	fn.Name = name
+	return fn
+}
+
+// inPages lists functions page by page and gives their names; after is called with the last name of each page.
+func (f *fixture) inPages(t *testing.T, labels map[string]string, size int, after func(last string)) (names []string) {
+	t.Helper()
+	next := ""
+	for {
+		var page v1alpha1.FunctionList
+		var err error
+		next, err = f.ListPage(t.Context(), &page, labels, engine.Page{Limit: size, After: next})
+		must(t, err)
+		if len(page.Items) > size {
+			t.Fatalf("a page of %d has %d objects", size, len(page.Items))
+		}
+		for i := range page.Items {
+			names = append(names, page.Items[i].Name)
+		}
+		if next == "" {
+			return names
+		}
+		if len(names) > 0 {
+			after(names[len(names)-1])
+		}
 	}
 }
 

@@ -2,12 +2,15 @@ package knative
 
 import (
 	"context"
+	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,7 +63,38 @@ func newAPI(t testing.TB) client.WithWatch {
 			}
 			return reconcile(ctx, c, obj)
 		},
+		List: listInParts,
 	})
+}
+
+// listInParts gives lists in parts, as an API server does and the fake does not.
+func listInParts(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+	asked := (&client.ListOptions{}).ApplyOptions(opts)
+	limit, after := asked.Limit, asked.Continue
+	asked.Limit, asked.Continue = 0, ""
+	if err := c.List(ctx, list, asked); err != nil {
+		return err
+	}
+	start, err := base64.RawURLEncoding.DecodeString(after)
+	if err != nil {
+		return apierrors.NewBadRequest("continue key is not valid")
+	}
+	items, err := itemsOf(list)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(items, func(a, b v1alpha1.Object) int { return strings.Compare(a.GetName(), b.GetName()) })
+	items = slices.DeleteFunc(items, func(o v1alpha1.Object) bool { return after != "" && o.GetName() <= string(start) })
+	next := ""
+	if limit > 0 && int64(len(items)) > limit {
+		items = items[:limit]
+		next = base64.RawURLEncoding.EncodeToString([]byte(items[limit-1].GetName()))
+	}
+	if err := fillList(list, items); err != nil {
+		return err
+	}
+	list.SetContinue(next)
+	return nil
 }
 
 func specOf(obj client.Object) any {

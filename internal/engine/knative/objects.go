@@ -2,6 +2,7 @@ package knative
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -97,14 +99,56 @@ func (e *Engine) List(ctx context.Context, list runtime.Object, labels map[strin
 	if err != nil {
 		return objectError(ctx, kindOf(list), "", err)
 	}
-	items = slices.DeleteFunc(items, func(obj v1alpha1.Object) bool { return obj.GetDeletionTimestamp() != nil })
 	slices.SortFunc(items, func(a, b v1alpha1.Object) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return fillList(into, items)
+}
+
+// ListPage fills list with one part of what List gives. The token is the API server's; when the state that it goes on from
+// has been forgotten, the list goes on from the state that there is now.
+func (e *Engine) ListPage(ctx context.Context, list runtime.Object, labels map[string]string, p engine.Page) (next string, err error) {
+	into, ok := list.(client.ObjectList)
+	if !ok {
+		return "", fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	}
+	page := likeNew(into)
+	read := func(token string) error {
+		return e.Client.List(ctx, page, client.InNamespace(e.Namespace), client.MatchingLabels(labels), client.Limit(int64(p.Limit)), client.Continue(token))
+	}
+	err = read(p.After)
+	if fresh := renewed(err); fresh != "" {
+		err = read(fresh)
+	}
+	if p.After != "" && (apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)) {
+		return "", &lambda.Error{Code: lambda.CodeInvalidParameterValue, Message: "The token is none of this list.", Err: err}
+	}
+	if err != nil {
+		return "", objectError(ctx, kindOf(list), "", err)
+	}
+	items, err := itemsOf(page)
+	if err != nil {
+		return "", err
+	}
+	return page.GetContinue(), fillList(into, items)
+}
+
+// renewed is the token that the API server gives in place of one that is too old; empty if err is something else.
+func renewed(err error) string {
+	var status apierrors.APIStatus
+	if !apierrors.IsResourceExpired(err) || !errors.As(err, &status) {
+		return ""
+	}
+	return status.Status().Continue
+}
+
+// fillList makes list one of these objects without those that are being deleted.
+func fillList(list client.ObjectList, items []v1alpha1.Object) error {
+	items = slices.DeleteFunc(items, func(obj v1alpha1.Object) bool { return obj.GetDeletionTimestamp() != nil })
 	objects := make([]runtime.Object, len(items))
 	for i, obj := range items {
 		stamp(obj)
 		objects[i] = obj
 	}
-	fresh := likeNew(into)
+	fresh := likeNew(list)
 	fresh.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kindOf(list)))
 	if err := meta.SetList(fresh, objects); err != nil {
 		return fmt.Errorf("fill %T: %w", list, err)
@@ -123,18 +167,25 @@ func (e *Engine) pages(ctx context.Context, like client.ObjectList, labels map[s
 		if err != nil {
 			return nil, err //nolint:wrapcheck // the caller asks what it is
 		}
-		err = meta.EachListItem(page, func(item runtime.Object) error {
-			obj, ok := item.(v1alpha1.Object)
-			if !ok {
-				return fmt.Errorf("%T is no kind of %s", item, v1alpha1.GroupVersion())
-			}
-			all = append(all, obj)
-			return nil
-		})
+		items, err := itemsOf(page)
+		all = append(all, items...)
 		if next = page.GetContinue(); err != nil || next == "" {
-			return all, err //nolint:wrapcheck // it is our own
+			return all, err
 		}
 	}
+}
+
+// itemsOf are the objects in a list.
+func itemsOf(page client.ObjectList) (items []v1alpha1.Object, err error) {
+	err = meta.EachListItem(page, func(item runtime.Object) error {
+		obj, ok := item.(v1alpha1.Object)
+		if !ok {
+			return fmt.Errorf("%T is no kind of %s", item, v1alpha1.GroupVersion())
+		}
+		items = append(items, obj)
+		return nil
+	})
+	return items, err //nolint:wrapcheck // it is our own
 }
 
 // Create adds obj. Code that it names by digest must have been put before, and its function must be there.

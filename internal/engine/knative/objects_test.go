@@ -328,6 +328,37 @@ func TestListPages(t *testing.T) {
 	}
 }
 
+// TestListPageOutlivesItsToken has an API server that has forgotten the state that a page goes on from, and gives a new token.
+func TestListPageOutlivesItsToken(t *testing.T) {
+	e, api := newEngine(t)
+	for _, name := range []string{"a", "b", "c"} {
+		deploy(t, e, name)
+	}
+	var old string
+	e.Client = interceptor.NewClient(api, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if asked := new(client.ListOptions).ApplyOptions(opts); old != "" && asked.Continue == "old" {
+				gone := apierrors.NewResourceExpired("the continue token is too old")
+				gone.ErrStatus.Continue = old
+				return gone
+			}
+			return c.List(ctx, list, opts...)
+		},
+	})
+	var page v1alpha1.FunctionList
+	next, err := e.ListPage(t.Context(), &page, nil, engine.Page{Limit: 2})
+	must(t, err)
+	old = next
+	next, err = e.ListPage(t.Context(), &page, nil, engine.Page{Limit: 2, After: "old"})
+	must(t, err)
+	if len(page.Items) != 1 || page.Items[0].Name != "c" || next != "" || page.Items[0].Kind != "Function" {
+		t.Errorf("the last page: %+v, next %q", page.Items, next)
+	}
+	if _, err := e.ListPage(t.Context(), new(v1alpha1.Function), nil, engine.Page{Limit: 1}); err == nil {
+		t.Error("a page of something else succeeds")
+	}
+}
+
 func TestCodeMustBeThere(t *testing.T) {
 	e, _ := newEngine(t)
 	fn := deploy(t, e, "f")

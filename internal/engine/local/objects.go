@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -32,6 +33,14 @@ func (e *Engine) List(ctx context.Context, list runtime.Object, labels map[strin
 		return err
 	}
 	return e.store.List(list, labels)
+}
+
+// ListPage fills list with one part of what List gives.
+func (e *Engine) ListPage(ctx context.Context, list runtime.Object, labels map[string]string, p engine.Page) (next string, err error) {
+	if err := e.usable(ctx); err != nil {
+		return "", err
+	}
+	return e.store.ListPage(list, labels, p.After, p.Limit)
 }
 
 // Create adds obj. Code that it names by digest must have been put before.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -56,11 +57,45 @@ func (c *client) List(ctx context.Context, list runtime.Object, selector map[str
 	if err != nil {
 		return err
 	}
-	path := objectsPath + res.plural
-	if len(selector) > 0 {
-		path += "?labelSelector=" + url.QueryEscape(labels.FormatLabels(selector))
+	return c.exchange(ctx, http.MethodGet, listPath(res, selector, url.Values{}), nil, list)
+}
+
+// ListPage implements [engine.Pages].
+func (c *client) ListPage(ctx context.Context, list runtime.Object, selector map[string]string, p engine.Page) (next string, err error) {
+	res, err := resourceOf(list)
+	if err != nil {
+		return "", err
 	}
-	return c.exchange(ctx, http.MethodGet, path, nil, list)
+	query := url.Values{"limit": {strconv.Itoa(p.Limit)}}
+	if p.After != "" {
+		query.Set("continue", p.After)
+	}
+	if err := c.exchange(ctx, http.MethodGet, listPath(res, selector, query), nil, list); err != nil {
+		return "", err
+	}
+	return continueOf(list)
+}
+
+func listPath(res resource, selector map[string]string, query url.Values) string {
+	if len(selector) > 0 {
+		query.Set("labelSelector", labels.FormatLabels(selector))
+	}
+	path := objectsPath + res.plural
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return path
+}
+
+// continueOf takes the token of the page after out of a list.
+func continueOf(list runtime.Object) (string, error) {
+	meta, err := meta.ListAccessor(list)
+	if err != nil {
+		return "", fmt.Errorf("read %T: %w", list, err)
+	}
+	next := meta.GetContinue()
+	meta.SetContinue("")
+	return next, nil
 }
 
 // Create implements [engine.Objects].

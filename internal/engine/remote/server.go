@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -106,12 +107,34 @@ func (s *handler) list(w http.ResponseWriter, r *http.Request, res resource) err
 		return lambda.Errorf(lambda.CodeInvalidParameterValue, "labelSelector %q: only KEY=VALUE terms are understood: %v", r.URL.Query().Get("labelSelector"), err)
 	}
 	list := res.list()
-	if err := s.engine.List(r.Context(), list, selector); err != nil {
+	if err := s.fillList(r, list, selector); err != nil {
 		return err
 	}
 	stamp(list, res.kind+"List")
 	neverNull(list)
 	writeJSON(w, http.StatusOK, list)
+	return nil
+}
+
+// fillList fills list with everything, or with the page that the request asks for.
+func (s *handler) fillList(r *http.Request, list runtime.Object, selector map[string]string) error {
+	limit, after := r.URL.Query().Get("limit"), r.URL.Query().Get("continue")
+	if limit == "" && after == "" {
+		return s.engine.List(r.Context(), list, selector)
+	}
+	n, err := strconv.Atoi(limit)
+	if err != nil || n < 1 {
+		return lambda.Errorf(lambda.CodeInvalidParameterValue, "limit %q must be a number above 0", limit)
+	}
+	next, err := s.engine.ListPage(r.Context(), list, selector, engine.Page{Limit: n, After: after})
+	if err != nil {
+		return err
+	}
+	meta, err := meta.ListAccessor(list)
+	if err != nil {
+		return fmt.Errorf("read %T: %w", list, err)
+	}
+	meta.SetContinue(next)
 	return nil
 }
 

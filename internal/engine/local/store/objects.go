@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,6 +50,41 @@ func (s *Store) List(list runtime.Object, labels map[string]string) error {
 		})
 	})
 }
+
+// ListPage is List for the first limit objects whose names come after a name, which need not be there any more. It gives
+// the name to go on after; empty if there are no more objects.
+func (s *Store) ListPage(list runtime.Object, labels map[string]string, after string, limit int) (next string, err error) {
+	k, add, err := listOf(list)
+	if err != nil {
+		return "", err
+	}
+	if !nameForm.MatchString(after) {
+		return "", lambda.Errorf(lambda.CodeInvalidParameterValue, "%q is no token of a list", after)
+	}
+	list.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(k.name + "List"))
+	shown, last := 0, ""
+	err = s.db.View(func(tx *bolt.Tx) error {
+		return eachAfter(tx, k, labels, after, func(obj v1alpha1.Object) error {
+			if shown == limit {
+				next = last
+				return errEnough
+			}
+			add(obj)
+			shown, last = shown+1, obj.GetName()
+			return nil
+		})
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return next, err
+}
+
+// errEnough ends a walk over objects.
+var errEnough = errors.New("enough")
+
+// nameForm is what names of objects look like, or nothing.
+var nameForm = regexp.MustCompile(`^[a-z0-9.-]{0,253}$`)
 
 // Create defaults, checks and adds obj, and fills in what the store sets. Its status is ignored.
 func (s *Store) Create(obj v1alpha1.Object) error {

@@ -7,6 +7,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,12 +130,21 @@ func remove(tx *bolt.Tx, obj v1alpha1.Object) error {
 	return nil
 }
 
-// each calls visit with every object of a kind that has the labels, in the order of names. Children have names that
-// begin with their parent's, which is the value of their label, so that only those are read.
+// each calls visit with every object of a kind that has the labels, in the order of names.
 func each(tx *bolt.Tx, k kind, labels map[string]string, visit func(v1alpha1.Object) error) error {
-	prefix := []byte(labels[v1alpha1.LabelFunction])
+	return eachAfter(tx, k, labels, "", visit)
+}
+
+// eachAfter is each for the objects whose names come after a name. Children have names that begin with their parent's,
+// which is the value of their label, so that only those are read.
+func eachAfter(tx *bolt.Tx, k kind, labels map[string]string, after string, visit func(v1alpha1.Object) error) error {
+	prefix := []byte(cmp.Or(labels[v1alpha1.LabelFunction], labels[v1alpha1.LabelLayer]))
 	cursor := tx.Bucket([]byte(k.name)).Cursor()
-	for name, raw := cursor.Seek(prefix); bytes.HasPrefix(name, prefix) && name != nil; name, raw = cursor.Next() {
+	name, raw := cursor.Seek([]byte(max(after, string(prefix))))
+	if name != nil && string(name) == after {
+		name, raw = cursor.Next()
+	}
+	for ; bytes.HasPrefix(name, prefix) && name != nil; name, raw = cursor.Next() {
 		obj := k.object()
 		if err := decode(raw, k, string(name), obj); err != nil {
 			return err

@@ -85,6 +85,25 @@ func (e *Engine) List(_ context.Context, list runtime.Object, labels map[string]
 	return nil
 }
 
+// ListPage implements [engine.Pages]. It makes every part from the whole.
+func (e *Engine) ListPage(ctx context.Context, list runtime.Object, labels map[string]string, p engine.Page) (next string, err error) {
+	if err := e.List(ctx, list, labels); err != nil {
+		return "", err
+	}
+	items := reflect.ValueOf(list).Elem().FieldByName("Items")
+	nameOf := func(i int) string { return items.Index(i).FieldByName("Name").String() }
+	from := 0
+	for from < items.Len() && p.After != "" && nameOf(from) <= p.After {
+		from++
+	}
+	to := min(from+p.Limit, items.Len())
+	if to < items.Len() {
+		next = nameOf(to - 1)
+	}
+	items.Set(items.Slice(from, to))
+	return next, nil
+}
+
 func hasAll(have, want map[string]string) bool {
 	for k, v := range want {
 		if have[k] != v {
