@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambkin-dev/lambkin/cli/host"
+	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -27,6 +28,7 @@ type serveOptions struct {
 	allowHosts []string
 	grace      time.Duration
 	verbose    bool
+	buckets    *bucket.Store
 }
 
 func newServeCommand(app *App) *cobra.Command {
@@ -37,7 +39,8 @@ func newServeCommand(app *App) *cobra.Command {
 		Long: "Serves the AWS Lambda API, plain HTTP for each function and lambkin's own commands at one address, until\n" +
 			"interrupted. Everything is kept in one folder.\n\n" +
 			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
-			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with.\n\n" +
+			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with; code in\n" +
+			"buckets is fetched from AWS_ENDPOINT_URL_S3 with them.\n\n" +
 			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's,\n" +
 			"which is that of the pod unless --kubeconfig or KUBECONFIG names another.",
 		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data\n  lambkin serve --engine=cluster --addr :8080",
@@ -89,6 +92,11 @@ func (o *serveOptions) run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: level}))
+	buckets, err := bucket.FromEnvironment(o.app.getenv)
+	if err != nil {
+		return err
+	}
+	o.buckets = buckets
 	start := o.startLocal
 	if o.engine == engineCluster {
 		start = o.startCluster
@@ -114,7 +122,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served, error) {
 	dir := orText(o.dataDir, o.app.dataDir())
 	s, err := host.Start(ctx, host.Config{
-		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Log: log,
+		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Buckets: o.buckets, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -126,7 +134,7 @@ func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served
 func (o *serveOptions) startCluster(ctx context.Context, log *slog.Logger) (served, error) {
 	s, err := host.StartCluster(ctx, host.ClusterConfig{
 		Addr: o.addr, Kubeconfig: orText(o.app.flags.kubeconfig, o.app.getenv("KUBECONFIG")), Domain: o.domain, AllowHosts: o.allowHosts,
-		Linger: clusterLinger, Log: log,
+		Linger: clusterLinger, Buckets: o.buckets, Log: log,
 	})
 	if err != nil {
 		return nil, err

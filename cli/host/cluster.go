@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/knative"
 )
@@ -23,6 +24,8 @@ type ClusterConfig struct {
 	AllowHosts []string
 	// TempDir is where uploads lie until their digest is known; the system's own if empty.
 	TempDir string
+	// Buckets is where code comes from that the Lambda API names by bucket and key; nil refuses it.
+	Buckets *bucket.Store
 	// Linger is how long Close goes on as before: those who balance load are told only then that this replica goes.
 	Linger time.Duration
 	// Log takes what the gateway has to say; nil discards it.
@@ -51,7 +54,7 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*ClusterServer, error) 
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{log: c.Log, tempDir: c.TempDir, allowHosts: append(gatewayNames(c.Domain), c.AllowHosts...)}
+	g := &gate{log: c.Log, tempDir: c.TempDir, buckets: c.Buckets, allowHosts: append(gatewayNames(c.Domain), c.AllowHosts...)}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	cluster, err := knative.OpenCluster(watching, knative.ClusterConfig{Kubeconfig: c.Kubeconfig, Domain: c.Domain, Log: c.Log}, g.configure)
 	if err != nil {

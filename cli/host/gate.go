@@ -13,6 +13,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/knative"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -56,6 +57,7 @@ type engines func(namespace string, code engine.Code, direct bool) engine.Engine
 type gate struct {
 	log        *slog.Logger
 	tempDir    string
+	buckets    *bucket.Store
 	allowHosts []string
 	synced     func() bool
 	engines    func(knative.Settings) engines
@@ -203,7 +205,7 @@ func (c *configured) apiOf(namespace, prefix string) http.Handler {
 	e := c.open(namespace, false)
 	identity := c.settings.Identity.Lambda()
 	c.apis[prefix] = gateway.New(e, gateway.Config{
-		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir,
+		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir, Buckets: c.gate.buckets,
 		// All replicas must know it. It need not be a secret: what it protects can be had by its digest, see above.
 		DownloadKey: []byte(c.settings.UID + namespace),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {

@@ -29,6 +29,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
+	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
@@ -51,6 +52,8 @@ type Config struct {
 	Identity lambda.Identity
 	// Environ are variables for all functions, as NAME=VALUE.
 	Environ []string
+	// Buckets is where code comes from that the Lambda API names by bucket and key; nil refuses it.
+	Buckets *bucket.Store
 	// Log takes what the server has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -122,7 +125,7 @@ func (s *Server) engineConfig(c Config) local.Config {
 func (s *Server) handler(closing context.Context, c Config) http.Handler {
 	doors := &doors{engine: s.Engine, identity: c.Identity}
 	api := gateway.New(s.Engine, gateway.Config{
-		Identity: c.Identity, BaseURL: s.URL, Logger: c.Log, TempDir: filepath.Join(c.DataDir, "tmp"),
+		Identity: c.Identity, BaseURL: s.URL, Logger: c.Log, TempDir: filepath.Join(c.DataDir, "tmp"), Buckets: c.Buckets,
 		FrontDoor: func(t gateway.URLTarget) http.Handler {
 			return server.NewFrontDoor(server.FrontDoorConfig{Invoker: s.Engine, Function: t.Function, Identity: c.Identity, Stream: t.Stream, CORS: t.CORS})
 		},

@@ -89,7 +89,7 @@ func errorBody(e *lambda.Error) []byte {
 		b = appendString(b, e.Reason)
 		b = append(b, ',')
 	}
-	if e.Code.HasType() {
+	if e.Code.HasType() && !e.Untyped {
 		kind := `"Type":"User",`
 		if e.Code.Status() >= http.StatusInternalServerError {
 			kind = `"Type":"Service",`

@@ -88,7 +88,7 @@ func (o *Operations) payload(w http.ResponseWriter, r *http.Request, op operatio
 		return []byte("{}"), nil
 	}
 	if !validJSON(body) {
-		return nil, lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: Could not parse payload into json: not a valid JSON text")
+		return nil, lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: Could not parse payload into json: %s", jsonFault(body))
 	}
 	return body, nil
 }

@@ -144,7 +144,7 @@ func (g *gateway) checkTargets(ctx context.Context, ref lambda.Reference, alias 
 		return invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
 	}
 	if len(spec.AdditionalVersionWeights) > 0 && spec.FunctionVersion == lambda.LatestVersion {
-		return invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+		return untyped("$LATEST is not supported for an alias pointing to more than 1 version")
 	}
 	if _, twice := spec.AdditionalVersionWeights[spec.FunctionVersion]; twice {
 		return invalid("Invalid function version %s. Function version %s is already included in routing configuration.", spec.FunctionVersion, spec.FunctionVersion)

@@ -46,7 +46,7 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 		return nil, err
 	}
 	if rest := g.unreserved(functions.Items, ref.Name); rest-*in.ReservedConcurrentExecutions < minUnreserved {
-		return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+
+		return nil, untyped("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+
 			"below its minimum value of [%d].", minUnreserved)
 	}
 	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {

@@ -71,6 +71,7 @@ type functionState struct {
 type (
 	deadLetterConfig struct{ TargetArn string }
 	environment      struct{ Variables map[string]string }
+	givenEnvironment struct{ Variables variables }
 	tracingConfig    struct{ Mode string }
 	ephemeralStorage struct{ Size int32 }
 	imageConfig      struct {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,6 +149,9 @@ func (g *gateway) checkDestinations(ctx context.Context, name lambda.Name, d *de
 		return nil
 	}
 	for _, target := range []string{d.OnSuccess.Destination, d.OnFailure.Destination} {
+		if !takesRecords(target) {
+			return invalid("The provided destination config %s is invalid.", d.shown())
+		}
 		if err := checkDestination(target); err != nil {
 			return err
 		}
@@ -166,6 +170,26 @@ func (g *gateway) checkDestinations(ctx context.Context, name lambda.Name, d *de
 		}
 	}
 	return nil
+}
+
+// takesRecords reports whether a destination is of a service that can take records on AWS, or no ARN at all.
+func takesRecords(target string) bool {
+	if !strings.HasPrefix(target, "arn:") {
+		return true
+	}
+	parts := strings.SplitN(target, ":", 4)
+	return len(parts) == 4 && slices.Contains([]string{"lambda", "sqs", "sns", "events", "s3"}, parts[2])
+}
+
+// shown is the config as AWS shows it.
+func (d *destinationConfig) shown() string {
+	show := func(kind, target string) string {
+		if target == "" {
+			return "null"
+		}
+		return kind + "(destination=" + target + ")"
+	}
+	return "DestinationConfig(onSuccess=" + show("OnSuccess", d.OnSuccess.Destination) + ", onFailure=" + show("OnFailure", d.OnFailure.Destination) + ")"
 }
 
 // checkDestination refuses kinds of destinations that there are none of here: functions and URLs take records.

@@ -57,6 +57,9 @@ func (g *gateway) createFunction(c *call) (any, error) {
 	if err := checkSource(v1alpha1.PackageType(in.PackageType), &in.Code, upload); err != nil {
 		return nil, err
 	}
+	if err := g.fetchCode(c.r.Context(), &in.Code.s3Input, upload); err != nil {
+		return nil, err
+	}
 	fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
 		FunctionName: string(name), PackageType: v1alpha1.PackageType(in.PackageType), Tags: in.Tags,
 		Architectures: architectures(in.Architectures),

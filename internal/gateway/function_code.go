@@ -18,14 +18,6 @@ type codeInput struct {
 	SourceKMSKeyArn refused `why:"there is no KMS here; give the archive unencrypted"`
 }
 
-// s3Input are the members for code in S3.
-type s3Input struct {
-	S3Bucket            refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-	S3Key               refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-	S3ObjectVersion     refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-	S3ObjectStorageMode refused `why:"this service has no access to S3; give the archive itself as ZipFile"`
-}
-
 // updateFunctionCodeInput is UpdateFunctionCodeRequest.
 type updateFunctionCodeInput struct {
 	codeInput
@@ -60,6 +52,9 @@ func (g *gateway) updateFunctionCode(c *call) (any, error) {
 		return nil, err
 	}
 	if err := checkSource(fn.Spec.PackageType, &in.codeInput, upload); err != nil {
+		return nil, err
+	}
+	if err := g.fetchCode(c.r.Context(), &in.s3Input, upload); err != nil {
 		return nil, err
 	}
 	if in.DryRun {
@@ -115,13 +110,16 @@ func checkSource(kind v1alpha1.PackageType, in *codeInput, upload *archive) erro
 	if kind != v1alpha1.PackageTypeImage && in.ImageUri != "" {
 		return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
 	}
-	if in.ImageUri == "" && !upload.present {
+	if in.ImageUri == "" && !upload.present && !in.given() {
 		return invalid("Please provide a source for function code.")
 	}
-	if in.ImageUri != "" && upload.present {
+	if upload.present && (in.ImageUri != "" || in.given()) {
 		return invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 	}
-	return nil
+	if in.ImageUri != "" && in.given() {
+		return invalid("Please do not provide S3Bucket, S3Key or S3ObjectVersion when providing an ImageUri.")
+	}
+	return in.s3Input.check("")
 }
 
 // takeCode stores an upload and says where the code is.

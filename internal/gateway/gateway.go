@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	// DownloadKey signs the addresses under which code is downloaded. Gateways that share a load balancer need the same
 	// one; a random one is made if it is empty.
 	DownloadKey []byte
+	// Buckets is where code comes from that requests name by bucket and key; nil refuses such requests.
+	Buckets *bucket.Store
 	// Concurrency is the account's limit of concurrent executions, 1000 if zero. Reserved concurrency is taken from it.
 	Concurrency int32
 	// TempDir is where large uploads wait until they are checked; the system's own if empty.

@@ -90,8 +90,14 @@ func (g *gateway) publishLayerVersion(c *call) (any, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	if !upload.present {
-		return nil, invalid("Please provide the layer's archive as Content.ZipFile.")
+	if upload.present == in.Content.given() {
+		return nil, invalid("Please provide the layer's archive either as Content.ZipFile, or as Content.S3Bucket and Content.S3Key.")
+	}
+	if err := in.Content.check("content."); err != nil {
+		return nil, err
+	}
+	if err := g.fetchCode(c.r.Context(), &in.Content.s3Input, upload); err != nil {
+		return nil, err
 	}
 	blob, err := g.store(c.r.Context(), upload)
 	if err != nil {
@@ -248,7 +254,7 @@ func (g *gateway) matchingLayers(c *call, name string) ([]v1alpha1.LayerVersion,
 	runtime, architecture := c.query("CompatibleRuntime"), c.query("CompatibleArchitecture")
 	var f faults
 	if runtime != "" && !knownRuntime(runtime) {
-		f.add(runtime, "compatibleRuntime", "Member must satisfy enum value set: %s", currentRuntimes)
+		f.add(runtime, "compatibleRuntime", "Member must satisfy enum value set: %s", allRuntimes)
 	}
 	f.oneOf(architecture, "compatibleArchitecture", string(v1alpha1.ArchitectureX86), string(v1alpha1.ArchitectureARM))
 	if err := f.err(); err != nil {

@@ -131,8 +131,8 @@ func TestCompatibility(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| GetFunction | implemented |  |",
-		"| UpdateFunctionCode | partial | S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode, SourceKMSKeyArn, PublishTo |",
-		"| PublishLayerVersion | partial | Content.S3Bucket, Content.S3Key, Content.S3ObjectVersion, Content.S3ObjectStorageMode |",
+		"| UpdateFunctionCode | partial | SourceKMSKeyArn, PublishTo, S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE |",
+		"| PublishLayerVersion | partial | S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE |",
 		"| CreateCapacityProvider | refused | there are no capacity providers, functions run on this machine or in this cluster |",
 	} {
 		if !slices.Contains(lines, want) {

@@ -13,16 +13,17 @@ func (g *gateway) handlers() map[string]handler {
 		onlyLatest  = "Qualifier of a version or alias"
 		onlyNone    = "AuthType=AWS_IAM without a verifier of signatures"
 		onlyRuntime = "X-Amz-Durable-Execution-Name"
+		noBuckets   = "S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE"
 	)
 	return map[string]handler{
 		"Invoke":                   {raw: g.invokeFunction, refuses: onlyRuntime},
 		"InvokeWithResponseStream": {raw: g.invokeStreamed},
 		"InvokeAsync":              {raw: g.invokeAsync},
 
-		"CreateFunction":              {call: g.createFunction, input: createFunctionInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions"},
+		"CreateFunction":              {call: g.createFunction, input: createFunctionInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions, " + noBuckets},
 		"GetFunction":                 {call: g.getFunction},
 		"GetFunctionConfiguration":    {call: g.getFunctionConfiguration},
-		"UpdateFunctionCode":          {call: g.updateFunctionCode, input: updateFunctionCodeInput{}},
+		"UpdateFunctionCode":          {call: g.updateFunctionCode, input: updateFunctionCodeInput{}, refuses: noBuckets},
 		"UpdateFunctionConfiguration": {call: g.updateFunctionConfiguration, input: updateFunctionConfigurationInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions"},
 		"ListFunctions":               {call: g.listFunctions},
 		"DeleteFunction":              {call: g.deleteFunction},
@@ -36,7 +37,7 @@ func (g *gateway) handlers() map[string]handler {
 		"DeleteAlias": {call: g.deleteAlias},
 		"ListAliases": {call: g.listAliases},
 
-		"PublishLayerVersion":  {call: g.publishLayerVersion, input: publishLayerVersionInput{}},
+		"PublishLayerVersion":  {call: g.publishLayerVersion, input: publishLayerVersionInput{}, refuses: noBuckets},
 		"GetLayerVersion":      {call: g.getLayerVersion},
 		"GetLayerVersionByArn": {call: g.getLayerVersionByArn},
 		"DeleteLayerVersion":   {call: g.deleteLayerVersion},

@@ -18,7 +18,7 @@ type settings struct {
 	Runtime          *string
 	Timeout          *int32
 	MemorySize       *int32
-	Environment      *environment
+	Environment      *givenEnvironment
 	DeadLetterConfig *deadLetterConfig
 	TracingConfig    *tracingConfig
 	Layers           []string
@@ -67,9 +67,9 @@ func (s *settings) checkEnvironment(f *faults) {
 	if s.Environment == nil {
 		return
 	}
-	for name := range s.Environment.Variables {
+	for name := range s.Environment.Variables.values {
 		if !variableForm.MatchString(name) && !strings.HasPrefix(name, "_") { // those are reserved, which is said elsewhere
-			f.add(keysOf(s.Environment.Variables), "environment.variables", "Map keys must satisfy constraint: "+
+			f.add(keysOf(s.Environment.Variables.values), "environment.variables", "Map keys must satisfy constraint: "+
 				"[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]")
 			return
 		}
@@ -112,14 +112,33 @@ func (s *settings) refuseEnvironment() error {
 	if s.Environment == nil {
 		return nil
 	}
-	if keys := v1alpha1.ReservedKeys(s.Environment.Variables); len(keys) > 0 {
+	if keys := v1alpha1.ReservedKeys(s.Environment.Variables.values); len(keys) > 0 {
 		return invalid("Lambda was unable to configure your environment variables because the environment variables you have provided "+
 			"contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(keys, ", "))
 	}
-	if measured := compact(s.Environment.Variables); len(measured) > lambda.MaxEnvironment {
+	if len(compact(s.Environment.Variables.values)) > lambda.MaxEnvironment {
 		return invalid("Lambda was unable to configure your environment variables because the environment variables you have provided "+
-			"exceeded the 4KB limit. String measured: %s", measured)
+			"exceeded the 4KB limit. String measured: %s", s.Environment.Variables.text)
 	}
+	return nil
+}
+
+// variables are environment variables as a request gives them.
+type variables struct {
+	values map[string]string
+	text   string // the JSON of the request without blanks, in its order
+}
+
+// UnmarshalJSON reads the variables and keeps their text.
+func (v *variables) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, &v.values); err != nil {
+		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: the member Environment.Variables must be an object of texts.")
+	}
+	var text bytes.Buffer
+	if err := json.Compact(&text, b); err != nil {
+		return err //nolint:wrapcheck // same
+	}
+	v.text = text.String()
 	return nil
 }
 
@@ -165,7 +184,7 @@ func (s *settings) applyEnvironment(spec *v1alpha1.FunctionSpec) {
 	if spec.Environment == nil {
 		spec.Environment = &v1alpha1.Environment{}
 	}
-	spec.Environment.Variables = s.Environment.Variables
+	spec.Environment.Variables = s.Environment.Variables.values
 }
 
 // applyImage replaces the overrides of an image.

@@ -37,12 +37,13 @@ type archive struct {
 	dir     string
 	size    int64
 	present bool
+	fetched bool // it comes out of a bucket, where AWS bounds only what it unpacks to
 }
 
 // Write keeps the next bytes. It fails above the size that AWS allows.
 func (a *archive) Write(p []byte) (int, error) {
-	if a.size+int64(len(p)) > lambda.MaxZip {
-		return 0, lambda.Errorf(lambda.CodeRequestEntityTooLarge, "Zipped size must be smaller than %d bytes", lambda.MaxZip)
+	if a.size+int64(len(p)) > a.limit() {
+		return 0, a.tooLarge()
 	}
 	a.size += int64(len(p))
 	if a.size <= inMemory {
@@ -56,6 +57,21 @@ func (a *archive) Write(p []byte) (int, error) {
 		return n, fmt.Errorf("cannot keep an upload: %w", err)
 	}
 	return n, nil
+}
+
+// limit is the most bytes that the archive may have.
+func (a *archive) limit() int64 {
+	if a.fetched {
+		return lambda.MaxUnzipped - 1
+	}
+	return lambda.MaxZip
+}
+
+func (a *archive) tooLarge() error {
+	if a.fetched {
+		return lambda.Errorf(lambda.CodeInvalidParameterValue, "Unzipped size must be smaller than %d bytes", lambda.MaxUnzipped)
+	}
+	return lambda.Errorf(lambda.CodeRequestEntityTooLarge, "Zipped size must be smaller than %d bytes", lambda.MaxZip)
 }
 
 // spill moves what is in memory to a file that has no name any more, so that nothing is left over after a crash.
@@ -115,7 +131,7 @@ func (g *gateway) store(ctx context.Context, a *archive) (*v1alpha1.Blob, error)
 	if err := a.check(); err != nil {
 		return nil, err
 	}
-	blob, err := g.engine.PutCode(ctx, io.NewSectionReader(a.readerAt(), 0, a.size), lambda.MaxZip)
+	blob, err := g.engine.PutCode(ctx, io.NewSectionReader(a.readerAt(), 0, a.size), a.limit())
 	if err != nil {
 		return nil, err
 	}

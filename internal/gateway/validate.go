@@ -82,6 +82,13 @@ func list[T any](items []T) string {
 // keysOf is a map's keys as AWS shows a list; its values may be secrets.
 func keysOf[V any](m map[string]V) string { return list(slices.Sorted(maps.Keys(m))) }
 
+// untyped is an InvalidParameterValueException without a Type member, as AWS gives it for some sentences.
+func untyped(format string, args ...any) error {
+	e := lambda.Errorf(lambda.CodeInvalidParameterValue, format, args...)
+	e.Untyped = true
+	return e
+}
+
 // invalid is an InvalidParameterValueException.
 func invalid(format string, args ...any) error {
 	return lambda.Errorf(lambda.CodeInvalidParameterValue, format, args...)

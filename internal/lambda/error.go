@@ -103,6 +103,8 @@ type Error struct {
 	Message string
 	// Reason says which limit a TooManyRequestsException hit.
 	Reason string
+	// Untyped leaves the Type member out of the body, as the service does for some sentences of types that have one.
+	Untyped bool
 	// RetryAfter is when a caller who was throttled or came at a bad time may try again; it is sent as Retry-After in whole
 	// seconds.
 	RetryAfter time.Duration

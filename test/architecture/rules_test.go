@@ -21,6 +21,8 @@ func imports() map[string][]string {
 		"internal/outbound": {},
 		// AWS's policy language.
 		"internal/policy": {},
+		// Code out of S3 and what stands for it.
+		"internal/bucket": {},
 
 		// What runs in every pod. Kubernetes objects stop at its door: it knows flags and environment variables.
 		"runtime-api/invoke":    {"internal/lambda"},
@@ -104,7 +106,7 @@ func imports() map[string][]string {
 		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
 		// The door for AWS's tools.
-		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/event", "internal/lambda"},
+		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/bucket", "internal/engine", "internal/event", "internal/lambda"},
 		"internal/gateway/operations": {},
 
 		// The command line.
@@ -113,8 +115,8 @@ func imports() map[string][]string {
 		"cli/source":   {"api/v1alpha1", "internal/lambda"},
 		"cli/command": {
 			"api/v1alpha1", "bootstrap", "cli/cluster", "cli/cluster/examine", "cli/cluster/install", "cli/host", "cli/manifest", "cli/rollout",
-			"cli/source", "cli/terminal", "functions", "internal/engine", "internal/engine/knative", "internal/engine/remote", "internal/lambda",
-			"internal/platform", "internal/policy", "runtime-api/process",
+			"cli/source", "cli/terminal", "functions", "internal/bucket", "internal/engine", "internal/engine/knative", "internal/engine/remote",
+			"internal/lambda", "internal/platform", "internal/policy", "runtime-api/process",
 		},
 		// What verbs do with a cluster beside the engine.
 		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/lambda", "internal/platform"},
@@ -123,7 +125,7 @@ func imports() map[string][]string {
 		"cli/rollout":         {"api/v1alpha1", "internal/engine", "internal/lambda"},
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
-			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/engine", "internal/engine/knative",
+			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/bucket", "internal/engine", "internal/engine/knative",
 			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda", "internal/platform",
 			"runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
@@ -179,8 +181,9 @@ func fences() []fence {
 		{"go.etcd.io/bbolt", []string{"internal/engine/local"}, "the store is the local engine's own affair"},
 		{"github.com/aws/aws-lambda-go", []string{"bootstrap", "functions"}, "it is the other side of our protocol; only go1.x messages and samples share its types"},
 		{"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream", []string{"internal/awshttp", "internal/engine/remote"}, "event-stream frames are an HTTP matter"},
-		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/gateway"}, "signatures are checked at the door"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/bucket", "internal/gateway"}, "signatures are checked at the door, and made where we ask AWS or what stands for it"},
 		{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/gateway/operations"}, "the SDK is a client for tests; its model is read by one generator"},
+		{"github.com/aws/aws-sdk-go-v2/aws", []string{"internal/bucket"}, "credentials as the signer takes them"},
 		{"github.com/aws/", nil, "there is no AWS behind us"},
 		{"github.com/rogpeppe/go-internal", nil, "scripts run in tests only"},
 		{"github.com/google/go-cmp", []string{"bootstrap/protocoltest", "internal/engine/enginetest"}, "comparisons for people run in tests only"},
