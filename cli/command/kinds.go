@@ -208,7 +208,7 @@ func policyKind() kind {
 			if doc, err := policy.ParseResource([]byte(p.Spec.Policy)); err == nil {
 				statements = strconv.Itoa(len(doc.Statements))
 			}
-			return []string{subjectOf(&p.Spec), statements, ready, reason, age(now, p)}
+			return []string{guarded(&p.Spec), statements, ready, reason, age(now, p)}
 		},
 		more: func(obj v1alpha1.Object) []string {
 			p, _ := obj.(*v1alpha1.ResourcePolicy)
@@ -218,8 +218,8 @@ func policyKind() kind {
 	}
 }
 
-// subjectOf is what a policy is for.
-func subjectOf(spec *v1alpha1.ResourcePolicySpec) string {
+// guarded is what a policy is for.
+func guarded(spec *v1alpha1.ResourcePolicySpec) string {
 	switch {
 	case spec.LayerName != "":
 		return fmt.Sprintf("layer %s:%d", spec.LayerName, spec.LayerVersion)

@@ -251,15 +251,15 @@ func policiesGo(t *testing.T, f *fixture) {
 	wantCode(t, "a policy of a version that is not there", f.Create(t.Context(), policyFor("f", "2")), lambda.CodeResourceNotFound)
 	unreadable := policyFor("f", "")
 	unreadable.Spec.Policy = "everybody"
-	wantCode(t, "a policy in another language", f.Update(t.Context(), named(unreadable, "f")), lambda.CodeInvalidParameterValue)
+	wantCode(t, "a policy in another language", f.Update(t.Context(), byName(unreadable, "f")), lambda.CodeInvalidParameterValue)
 
-	must(t, f.Delete(t.Context(), named(&v1alpha1.Alias{}, "f.live")))
-	must(t, f.Delete(t.Context(), named(&v1alpha1.Version{}, "f.1")))
+	must(t, f.Delete(t.Context(), byName(&v1alpha1.Alias{}, "f.live")))
+	must(t, f.Delete(t.Context(), byName(&v1alpha1.Version{}, "f.1")))
 	for _, name := range []string{"f.live", "f.1"} {
 		wantCode(t, "the policy of "+name, f.Get(t.Context(), name, &v1alpha1.ResourcePolicy{}), lambda.CodeResourceNotFound)
 	}
 	must(t, f.Get(t.Context(), "f", &v1alpha1.ResourcePolicy{}))
-	must(t, f.Delete(t.Context(), named(&v1alpha1.Function{}, "f")))
+	must(t, f.Delete(t.Context(), byName(&v1alpha1.Function{}, "f")))
 	wantCode(t, "the policy of the function", f.Get(t.Context(), "f", &v1alpha1.ResourcePolicy{}), lambda.CodeResourceNotFound)
 }
 
@@ -270,7 +270,7 @@ func policyFor(function, qualifier string) *v1alpha1.ResourcePolicy {
 	}}
 }
 
-func named[T v1alpha1.Object](obj T, name string) T {
+func byName[T v1alpha1.Object](obj T, name string) T {
 	obj.SetName(name)
 	return obj
 }
