@@ -54,8 +54,12 @@ const (
 	ReasonExtensionFailed Reason = "ExtensionFailed"
 	// ReasonEntrypointInvalid: there is no executable bootstrap or entry point. Status False.
 	ReasonEntrypointInvalid Reason = "EntrypointInvalid"
-	// ReasonImageUnavailable: the image does not exist or may not be pulled. Status False.
+	// ReasonImageUnavailable: the image may not be pulled, or its registry does not answer. Status False.
 	ReasonImageUnavailable Reason = "ImageUnavailable"
+	// ReasonImageNotFound: the image does not exist, or no longer. Status False.
+	ReasonImageNotFound Reason = "ImageNotFound"
+	// ReasonImageInvalid: what is named is no image, or none for the function's architecture. Status False.
+	ReasonImageInvalid Reason = "ImageInvalid"
 	// ReasonImageUnsupported: this engine does not run images. Status False.
 	ReasonImageUnsupported Reason = "ImageUnsupported"
 	// ReasonConfigurationUnsupported: the engine cannot give what the spec asks for, such as an architecture. Status False.

@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"os"
+	"regexp"
+	"slices"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -137,29 +141,34 @@ func TestMarkReadyDeviations(t *testing.T) {
 	check("nothing deviates any more", metav1.ConditionTrue, "")
 }
 
+// TestEveryFailureHasAnAWSCode holds that the codes which the Lambda API shows for reasons are members of its enumerations.
 func TestEveryFailureHasAnAWSCode(t *testing.T) {
-	// The members of StateReasonCode in the Lambda API that we use.
-	known := map[string]bool{
-		"InvalidZipFileException": true, "InvalidRuntime": true, "InvalidConfiguration": true, "InternalError": true,
-		"FunctionError.RuntimeInitError": true, "FunctionError.InitTimeout": true, "FunctionError.ExtensionInitError": true,
-		"FunctionError.InvalidEntryPoint": true, "ImageAccessDenied": true, "InvalidImage": true,
+	source, err := os.ReadFile("conditions.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`Status False\.\n\tReason\w+ +Reason = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(reasons) < 25 {
+		t.Fatalf("found only %d reasons", len(reasons))
 	}
 	used := make(map[string]bool)
-	for _, r := range []Reason{
-		ReasonCodeUnavailable, ReasonCodeInvalid, ReasonRuntimeUnavailable, ReasonLayerNotFound, ReasonSecretNotFound,
-		ReasonConfigMapNotFound, ReasonInitFailed, ReasonInitTimeout, ReasonExtensionFailed, ReasonEntrypointInvalid,
-		ReasonImageUnavailable, ReasonImageUnsupported, ReasonConfigurationUnsupported, ReasonInternalError,
-	} {
+	for _, m := range reasons {
 		var s FunctionStatus
-		s.MarkFailed(1, Failf(r, "why"))
+		s.MarkFailed(1, Failf(Reason(m[1]), "why"))
 		_, _, code := s.State()
-		if !known[code] {
-			t.Errorf("%s: %q is no StateReasonCode", r, code)
+		if !slices.Contains(types.StateReasonCode("").Values(), types.StateReasonCode(code)) ||
+			!slices.Contains(types.LastUpdateStatusReasonCode("").Values(), types.LastUpdateStatusReasonCode(code)) {
+			t.Errorf("%s: %q is no reason code of the Lambda API", m[1], code)
 		}
 		used[code] = true
 	}
-	if len(used) != len(known) {
-		t.Errorf("got codes %v, want all of %v", used, known)
+	for _, code := range []string{
+		"InvalidZipFileException", "InvalidRuntime", "InvalidConfiguration", "InternalError", "FunctionError.RuntimeInitError",
+		"FunctionError.InitTimeout", "FunctionError.ExtensionInitError", "FunctionError.InvalidEntryPoint", "ImageAccessDenied", "ImageDeleted", "InvalidImage",
+	} {
+		if !used[code] {
+			t.Errorf("no reason stands for %s", code)
+		}
 	}
 }
 

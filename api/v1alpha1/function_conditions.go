@@ -83,14 +83,16 @@ func (s *FunctionStatus) LastUpdateStatus(generation int64) (status, reason, cod
 	return LastUpdateSuccessful, "", ""
 }
 
-// awsCode is the member of the Lambda API's StateReasonCode enumeration that a reason for failure stands for.
+// awsCode is the member of the Lambda API's StateReasonCode enumeration, and of LastUpdateStatusReasonCode, that a reason for
+// failure stands for, on every engine. Reasons that only one who runs the platform can do something about are internal errors.
 func (r Reason) awsCode() string {
 	switch r {
 	case ReasonCodeInvalid:
 		return "InvalidZipFileException"
 	case ReasonRuntimeUnavailable:
 		return "InvalidRuntime"
-	case ReasonLayerNotFound, ReasonSecretNotFound, ReasonConfigMapNotFound, ReasonConfigurationUnsupported, ReasonSpecInvalid:
+	case ReasonCodeUnavailable, ReasonLayerNotFound, ReasonSecretNotFound, ReasonConfigMapNotFound, ReasonConfigurationUnsupported,
+		ReasonSpecInvalid, ReasonNameTaken, ReasonRefused:
 		return "InvalidConfiguration"
 	case ReasonInitFailed:
 		return "FunctionError.RuntimeInitError"
@@ -102,7 +104,9 @@ func (r Reason) awsCode() string {
 		return "FunctionError.InvalidEntryPoint"
 	case ReasonImageUnavailable:
 		return "ImageAccessDenied"
-	case ReasonImageUnsupported, ReasonBuildUnsupported, ReasonBuildFailed, ReasonBuildTimeout:
+	case ReasonImageNotFound:
+		return "ImageDeleted"
+	case ReasonImageInvalid, ReasonImageUnsupported, ReasonBuildUnsupported, ReasonBuildFailed, ReasonBuildTimeout:
 		return "InvalidImage"
 	default:
 		return "InternalError"

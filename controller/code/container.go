@@ -80,7 +80,7 @@ func (r *Resolver) wrapped(ctx context.Context, t *task, say func(string)) (Resu
 		return Result{}, t.imageFailure(uri, err)
 	}
 	if found.Architecture != "" && found.Architecture != t.architecture() {
-		return Result{}, v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "image %q is for %s and the function for %s; change its architectures or push another image",
+		return Result{}, v1alpha1.Failf(v1alpha1.ReasonImageInvalid, "image %q is for %s and the function for %s; change its architectures or push another image",
 			uri, found.Architecture, t.architecture())
 	}
 	result := Result{Image: found.Reference, Protocol: protocolOf(t, found), CodeSHA256: base64Digest(found.Digest)}

@@ -119,11 +119,11 @@ func TestImageFailures(t *testing.T) {
 		want   v1alpha1.Reason
 		part   string
 	}{
-		"Missing":      {"An image that is not there is told.", "ghcr.io/acme/none:1", v1alpha1.ReasonImageUnavailable, "ghcr.io/acme/none:1"},
+		"Missing":      {"An image that is not there is told.", "ghcr.io/acme/none:1", v1alpha1.ReasonImageNotFound, "ghcr.io/acme/none:1"},
 		"Closed":       {"So is one that may not be read.", "ghcr.io/acme/closed:1", v1alpha1.ReasonImageUnavailable, "give credentials for ghcr.io"},
-		"Down":         {"So is a registry of others that is away.", "down.test/x:1", v1alpha1.ReasonImageUnavailable, "down.test"},
-		"Nonsense":     {"So is what names none.", "UPPER/case", v1alpha1.ReasonImageUnavailable, "no image reference"},
-		"Architecture": {"An image for another machine is of no use.", "ghcr.io/acme/arm:1", v1alpha1.ReasonImageUnavailable, "arm64"},
+		"Down":         {"So is a registry of others that is away.", "down.test/app:1", v1alpha1.ReasonImageUnavailable, "down.test"},
+		"Nonsense":     {"So is what names none.", "UPPER/case", v1alpha1.ReasonImageInvalid, "no image reference"},
+		"Architecture": {"An image for another machine is of no use.", "ghcr.io/acme/arm:1", v1alpha1.ReasonImageInvalid, "arm64"},
 		"Nothing":      {"Nor is one with nothing to start.", "ghcr.io/acme/nothing:1", v1alpha1.ReasonEntrypointInvalid, "set its ENTRYPOINT or CMD"},
 		"OtherTeam":    {"What others have in our registry is theirs.", prefix + "/other/f:1", v1alpha1.ReasonImageUnavailable, "belongs to another namespace"},
 	}

@@ -75,7 +75,14 @@ func (t *task) imageFailure(uri string, err error, names ...string) error {
 	if !t.concerns(err, e, append(names, uri)...) {
 		return t.failure(err)
 	}
-	return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "%v", e)
+	switch e.Kind {
+	case image.KindNotFound:
+		return v1alpha1.Failf(v1alpha1.ReasonImageNotFound, "%v", e)
+	case image.KindBadReference, image.KindPlatformMissing, image.KindUnsupported, image.KindCorrupt:
+		return v1alpha1.Failf(v1alpha1.ReasonImageInvalid, "%v", e)
+	default:
+		return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "%v", e)
+	}
 }
 
 // concerns finds the registry's error in err's chain and reports whether it is about one of these images rather than

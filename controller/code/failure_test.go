@@ -68,7 +68,7 @@ func TestWhoseFault(t *testing.T) {
 		"Base":         {"The base by its tag.", image.KindNotFound, entry.Base, v1alpha1.ReasonRuntimeUnavailable, v1alpha1.ReasonRegistryUnavailable},
 		"ResolvedBase": {"The base by its digest.", image.KindForbidden, resolved, v1alpha1.ReasonRuntimeUnavailable, v1alpha1.ReasonRegistryForbidden},
 		"BaseAway":     {"Its registry is another one.", image.KindUnreachable, resolved, v1alpha1.ReasonRuntimeUnavailable, v1alpha1.ReasonRegistryUnavailable},
-		"Own":          {"The user's image.", image.KindNotFound, ours + "/apps/a:1", v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonImageUnavailable},
+		"Own":          {"The user's image.", image.KindNotFound, ours + "/apps/a:1", v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonImageNotFound},
 		"OwnAway":      {"In a registry that is also ours, which is away.", image.KindUnreachable, ours + "/apps/a:1", v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonRegistryUnavailable},
 		"Target":       {"Where the result goes.", image.KindForbidden, prefix + "/team/f:made-1", v1alpha1.ReasonRegistryForbidden, v1alpha1.ReasonRegistryForbidden},
 	}

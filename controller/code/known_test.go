@@ -86,5 +86,5 @@ func TestKnown(t *testing.T) {
 	q := requestFor(newFunction("gone", ofImage(v1alpha1.Image{URI: "x"})))
 	q.Image = "ghcr.io/acme/gone@" + httpDigest
 	_, err := w.resolver.Image(t.Context(), q)
-	checkFailure(t, "An image that has gone is told.", err, v1alpha1.ReasonImageUnavailable, "ghcr.io/acme/gone")
+	checkFailure(t, "An image that has gone is told.", err, v1alpha1.ReasonImageNotFound, "ghcr.io/acme/gone")
 }

@@ -92,8 +92,10 @@ func initFailure(line string) *v1alpha1.Failure {
 func waiting(image, reason, message string) *v1alpha1.Failure {
 	message = oneLine(message)
 	switch reason {
-	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull", "RegistryUnavailable":
-		return pullFailure(image, message)
+	case "InvalidImageName":
+		return pullFailure(v1alpha1.ReasonImageInvalid, image, message)
+	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "ErrImageNeverPull", "RegistryUnavailable":
+		return pullFailure(pullReason(message), image, message)
 	case "CreateContainerConfigError":
 		return configFailure(message)
 	case "CreateContainerError", "RunContainerError":
@@ -106,17 +108,34 @@ func waiting(image, reason, message string) *v1alpha1.Failure {
 // pullPreamble is what container runtimes say before the cause; all of it repeats the image.
 var pullPreamble = regexp.MustCompile(`^(rpc error: code = \w+ desc = )?(failed to pull and unpack image "[^"]*": )?(failed to resolve reference "[^"]*": )?`)
 
+// pullReason tells an image that is not there from one that may not be pulled. Registries that hide from strangers what they
+// have say both at once, and then it is the rights that may be missing.
+func pullReason(message string) v1alpha1.Reason {
+	lower := strings.ToLower(message)
+	for _, denied := range []string{"denied", "unauthorized", "forbidden"} {
+		if strings.Contains(lower, denied) {
+			return v1alpha1.ReasonImageUnavailable
+		}
+	}
+	for _, gone := range []string{"not found", "manifest unknown", "notfound"} {
+		if strings.Contains(lower, gone) {
+			return v1alpha1.ReasonImageNotFound
+		}
+	}
+	return v1alpha1.ReasonImageUnavailable
+}
+
 // pullFailure says why an image could not be pulled. While the kubelet waits before it tries again it repeats the cause
 // after other words, which are left out so that the sentence stays the same.
-func pullFailure(image, message string) *v1alpha1.Failure {
+func pullFailure(reason v1alpha1.Reason, image, message string) *v1alpha1.Failure {
 	if _, cause, ok := strings.Cut(message, "ErrImagePull: "); ok {
 		message = cause
 	}
 	message = strings.ReplaceAll(pullPreamble.ReplaceAllString(message, ""), image+": ", "")
 	if image == "" {
-		return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "the image cannot be pulled: %s", message)
+		return v1alpha1.Failf(reason, "the image cannot be pulled: %s", message)
 	}
-	return v1alpha1.Failf(v1alpha1.ReasonImageUnavailable, "image %q cannot be pulled: %s", image, message)
+	return v1alpha1.Failf(reason, "image %q cannot be pulled: %s", image, message)
 }
 
 // configFailure tells which thing that the container needs is not there.

@@ -78,7 +78,7 @@ func TestJudge(t *testing.T) {
 		"NoRoute": {why: "The Route may fail.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(no, "no ingress\nclass")), reason: v1alpha1.ReasonRouteFailed, says: "no ingress class"},
 		"Pod": {
 			why: "What can be seen in a pod is told before Knative does.", svc: knative("orders-00002", "orders-00001", configuration(unknown, "", "")),
-			pods: []corev1.Pod{podWaiting("a", "ErrImagePull", "not found")}, reason: v1alpha1.ReasonImageUnavailable, says: "not found",
+			pods: []corev1.Pod{podWaiting("a", "ErrImagePull", "not found")}, reason: v1alpha1.ReasonImageNotFound, says: "not found",
 		},
 		"Exit": {
 			why: "Knative tells how the container ended.", svc: knative("orders-00002", "orders-00001", failed),
@@ -196,9 +196,9 @@ func TestPodFailure(t *testing.T) {
 	}{
 		"Starting":    {"A container that is being made is no failure.", podWaiting("a", "ContainerCreating", ""), "", ""},
 		"Ready":       {"What once was is over.", ready, "", ""},
-		"Pull":        {"The cause is told once, without what repeats the image.", podWaiting("a", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/orders@sha256:1": failed to resolve reference "registry.example/orders@sha256:1": registry.example/orders@sha256:1: not found`), v1alpha1.ReasonImageUnavailable, `image "registry.example/orders@sha256:1" cannot be pulled: not found`},
-		"PullBackOff": {"While the kubelet waits the sentence is the same.", podWaiting("a", "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "x": not found`), v1alpha1.ReasonImageUnavailable, "cannot be pulled: not found"},
-		"Name":        {"A name that is none cannot be pulled either.", podWaiting("a", "InvalidImageName", "couldn't parse"), v1alpha1.ReasonImageUnavailable, "couldn't parse"},
+		"Pull":        {"The cause is told once, without what repeats the image.", podWaiting("a", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/orders@sha256:1": failed to resolve reference "registry.example/orders@sha256:1": registry.example/orders@sha256:1: not found`), v1alpha1.ReasonImageNotFound, `image "registry.example/orders@sha256:1" cannot be pulled: not found`},
+		"PullBackOff": {"While the kubelet waits the sentence is the same.", podWaiting("a", "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "x": not found`), v1alpha1.ReasonImageNotFound, "cannot be pulled: not found"},
+		"Name":        {"A name that is none cannot be pulled either.", podWaiting("a", "InvalidImageName", "couldn't parse"), v1alpha1.ReasonImageInvalid, "couldn't parse"},
 		"Secret":      {"A Secret is missing.", podWaiting("a", "CreateContainerConfigError", `secret "db" not found`), v1alpha1.ReasonSecretNotFound, `secret "db" not found`},
 		"SecretKey":   {"Or a key in it.", podWaiting("a", "CreateContainerConfigError", "couldn't find key password in Secret shop/db"), v1alpha1.ReasonSecretNotFound, "key password"},
 		"ConfigMap":   {"A ConfigMap is missing.", podWaiting("a", "CreateContainerConfigError", `configmap "where" not found`), v1alpha1.ReasonConfigMapNotFound, "where"},

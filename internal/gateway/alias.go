@@ -248,7 +248,7 @@ func (g *gateway) changeAlias(ctx context.Context, ref lambda.Reference, in *upd
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRevision(in.RevisionId, &alias.ObjectMeta); err != nil {
+	if err := sameRevision(in.RevisionId, aliasRevision(&alias.ObjectMeta)); err != nil {
 		return nil, err
 	}
 	applyTarget(&alias.Spec, in.FunctionVersion, in.Description, in.RoutingConfig)
@@ -315,7 +315,7 @@ func (g *gateway) listAliases(c *call) (any, error) {
 func (g *gateway) aliasConfiguration(alias *v1alpha1.Alias) aliasConfiguration {
 	out := aliasConfiguration{
 		AliasArn: g.arn(lambda.Name(alias.Spec.FunctionName), alias.Spec.Name), Name: alias.Spec.Name,
-		FunctionVersion: alias.Spec.FunctionVersion, Description: alias.Spec.Description, RevisionId: revision(&alias.ObjectMeta),
+		FunctionVersion: alias.Spec.FunctionVersion, Description: alias.Spec.Description, RevisionId: aliasRevision(&alias.ObjectMeta),
 	}
 	for version, weight := range alias.Spec.AdditionalVersionWeights {
 		share, err := weight.Fraction()

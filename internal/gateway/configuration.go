@@ -106,7 +106,7 @@ func (g *gateway) configuration(s snapshot, layerSizes map[string]int64) functio
 		Timeout: s.spec.Timeout, MemorySize: s.spec.MemorySize, PackageType: s.spec.PackageType,
 		Architectures: s.spec.Architectures,
 		LastModified:  modified(s).UTC().Format(textTime),
-		RevisionId:    revision(s.meta),
+		RevisionId:    snapshotRevision(s),
 		SnapStart:     snapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
 	}
 	c.CodeSha256, c.CodeSize = codeOf(s)

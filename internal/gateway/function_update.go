@@ -56,7 +56,7 @@ func (g *gateway) updatable(ctx context.Context, ref lambda.Reference, revisionI
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRevision(revisionID, &fn.ObjectMeta); err != nil {
+	if err := sameRevision(revisionID, snapshotRevision(snapshotOf(fn, ""))); err != nil {
 		return nil, err
 	}
 	if update, _, _ := fn.Status.LastUpdateStatus(fn.Generation); update == v1alpha1.LastUpdateInProgress {

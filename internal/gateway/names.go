@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -99,9 +101,31 @@ func revision(m *metav1.ObjectMeta) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("revision/"+string(m.UID)+"/"+m.ResourceVersion)).String()
 }
 
-// checkRevision fails if a caller names a revision that is not the object's.
-func checkRevision(given string, m *metav1.ObjectMeta) error {
-	if given == "" || given == revision(m) {
+// snapshotRevision is the RevisionId of a function's $LATEST or a version. It is made from what the API shows of it, so that it
+// changes with code, configuration and state; not with tags, concurrency or what happens to events, as on AWS, and not when an
+// engine notes something of its own.
+func snapshotRevision(s snapshot) string {
+	spec := *s.spec
+	spec.Tags, spec.Async, spec.Concurrency = nil, nil, nil
+	seen, err := json.Marshal(struct {
+		UID   string
+		Spec  v1alpha1.FunctionSpec
+		State functionState
+	}{string(s.meta.UID), spec, stateOf(s)})
+	if err != nil {
+		return revision(s.meta) // objects always have a JSON form
+	}
+	return uuid.NewSHA1(uuid.NameSpaceURL, seen).String()
+}
+
+// aliasRevision is the RevisionId of an alias: it changes with what the alias says.
+func aliasRevision(m *metav1.ObjectMeta) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "alias/%s/%d", m.UID, m.Generation)).String()
+}
+
+// sameRevision fails if a caller names a revision that is not the current one.
+func sameRevision(given, current string) error {
+	if given == "" || given == current {
 		return nil
 	}
 	return lambda.Errorf(lambda.CodePreconditionFailed, "The Revision Id provided does not match the latest Revision Id. "+

@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +13,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 )
 
 func TestVersions(t *testing.T) {
@@ -100,6 +104,48 @@ func TestRevisions(t *testing.T) {
 	var stale *types.PreconditionFailedException
 	if err := update(); !errors.As(err, &stale) {
 		t.Errorf("update at an old revision: %v, want PreconditionFailedException", err)
+	}
+}
+
+// TestRevisionsOfOthersChanges holds what a RevisionId is about: what the API calls the configuration, and its state.
+func TestRevisionsOfOthersChanges(t *testing.T) {
+	f := newFixture(t)
+	f.create("fn")
+	f.publish("fn")
+	alias := functions + "/fn/aliases/live"
+	f.request(http.MethodPost, functions+"/fn/aliases", `{"Name":"live","FunctionVersion":"1"}`)
+	revision := func(path string) any { return f.request(http.MethodGet, path, "").members(t)["RevisionId"] }
+	function := functions + "/fn/configuration"
+	cases := []struct {
+		reason, method, path, body string
+		function, alias            bool // whether they change
+	}{
+		{"tags", http.MethodPost, tags + url.PathEscape(prefix+"function:fn"), `{"Tags":{"a":"b"}}`, false, false},
+		{"concurrency", http.MethodPut, "/2017-10-31/functions/fn/concurrency", `{"ReservedConcurrentExecutions":1}`, false, false},
+		{"events", http.MethodPut, "/2019-09-25/functions/fn/event-invoke-config", `{"MaximumRetryAttempts":1}`, false, false},
+		{"configuration", http.MethodPut, function, `{"Timeout":9}`, true, false},
+		{"code", http.MethodPut, functions + "/fn/code", `{"ZipFile":"` + base64.StdEncoding.EncodeToString(zipOf("index.js", "2")) + `"}`, true, false},
+		{"alias", http.MethodPut, alias, `{"Description":"x"}`, false, true},
+	}
+	for _, tc := range cases {
+		fn, a := revision(function), revision(alias)
+		if r := f.request(tc.method, tc.path, tc.body); r.status/100 != 2 {
+			t.Fatalf("%s: %d %s", tc.reason, r.status, r.body)
+		}
+		if (revision(function) != fn) != tc.function || (revision(alias) != a) != tc.alias {
+			t.Errorf("%s: function changes: %v, alias changes: %v", tc.reason, revision(function) != fn, revision(alias) != a)
+		}
+	}
+	f.hold.Store(true)
+	during := f.request(http.MethodPut, function, `{"Timeout":10}`).members(t)["RevisionId"]
+	f.hold.Store(false)
+	var fn v1alpha1.Function
+	f.get("fn", &fn)
+	if err := f.reconcile(&fn); err != nil {
+		t.Fatal(err)
+	}
+	if during == revision(function) {
+		t.Error("the revision is the same while the update goes on and after it")
 	}
 }
 

@@ -113,7 +113,12 @@ func (s *sdkRun) release() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("version", aws.ToString(version.Version))
+	published := lambda.NewPublishedVersionActiveWaiter(s.client, func(o *lambda.PublishedVersionActiveWaiterOptions) { o.MinDelay = 10 * time.Millisecond })
+	seen, err := published.WaitForOutput(s.ctx, &lambda.GetFunctionConfigurationInput{FunctionName: fn, Qualifier: version.Version}, patience())
+	if err != nil {
+		return err
+	}
+	fmt.Println("version", aws.ToString(version.Version), seen.State)
 	changed, err := s.client.UpdateFunctionConfiguration(s.ctx, &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: fn, Timeout: aws.Int32(7), MemorySize: aws.Int32(256), Environment: &types.Environment{Variables: map[string]string{"STAGE": "dev"}},
 	})
