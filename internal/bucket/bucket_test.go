@@ -146,3 +146,28 @@ func TestFromEnvironment(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// FuzzOpen has stores that answer anything: it becomes an error of one line, or the object.
+func FuzzOpen(f *testing.F) {
+	f.Add(404, "<Error><Code>NoSuchKey</Code><Message>m</Message></Error>")
+	f.Add(500, "<html>")
+	f.Add(200, "x")
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			return
+		}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}))
+		defer server.Close()
+		s := &bucket.Store{Endpoint: server.URL}
+		r, err := s.Open(t.Context(), bucket.Object{Bucket: "b", Key: "k"})
+		if (err == nil) != (status == http.StatusOK) {
+			t.Fatalf("%d %q: %v", status, body, err)
+		}
+		if err == nil {
+			_ = r.Close()
+		}
+	})
+}

@@ -14,6 +14,9 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
+// maxDepth is how deep the members of a request may lie in one another. The model's lie less deep than ten.
+const maxDepth = 64
+
 // maxBody bounds the body of a request that carries no code.
 const maxBody = 1 << 20
 
@@ -43,6 +46,9 @@ func decodeJSON(body []byte, in any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
+	if deeper(body, maxDepth) {
+		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: its members lie more than %d deep in one another.", maxDepth)
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(in); err != nil {
@@ -52,6 +58,38 @@ func decodeJSON(body []byte, in any) error {
 		return lambda.Errorf(lambda.CodeInvalidRequestContent, "Could not parse request body into json: something follows the JSON object.")
 	}
 	return refuseMembers(in)
+}
+
+// deeper reports whether objects and lists of a JSON text lie more than limit deep in one another. Of what is no JSON it may
+// report either.
+func deeper(text []byte, limit int) bool {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i+1:])
+		case '{', '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// stringEnd is the length of what is left of a JSON string, its closing quote included.
+func stringEnd(text []byte) int {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(text)
 }
 
 // badJSON says what is wrong with a body, without repeating what it holds.

@@ -166,3 +166,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMarker holds that no marker but one of this list is taken, whatever it says.
+func FuzzMarker(f *testing.F) {
+	own := page{marker: marker{List: "0123456789ab"}}
+	for _, seed := range []string{"", "e30", own.next("t", ""), own.next("", "k"), page{marker: marker{List: "other"}}.next("t", "k"), "%"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p := own
+		if err := p.read(text); err == nil && p.List != own.List {
+			t.Errorf("%q is taken for a marker of this list", text)
+		}
+	})
+}
