@@ -89,6 +89,7 @@ func (b *bench) measure() (rows []row, err error) {
 		{"stream", b.largeStream},
 		{"start", b.startUp},
 		{"serve", b.localEngine},
+		{"list", b.lists},
 	} {
 		if !strings.Contains(m.name, b.only) {
 			continue
