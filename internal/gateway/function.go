@@ -190,7 +190,7 @@ func isVersion(qualifier string) bool {
 // version gets a version by its number; the error if there is none names what the caller asked for.
 func (g *gateway) version(ctx context.Context, ref lambda.Reference, number string) (*v1alpha1.Version, error) {
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(n, 10) != number { // 01 is not another name of version 1
 		return nil, g.functionNotFound(ref.Name, ref.Qualifier)
 	}
 	v := new(v1alpha1.Version)

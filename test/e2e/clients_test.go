@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -110,13 +109,41 @@ func useNpm(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(os.Symlink(modules, ts.MkAbs("node_modules")))
 }
 
-// majorOfCLI is the major version of the AWS CLI, or empty: the second took binary arguments in base64.
-func majorOfCLI() string {
+// cliVersion is major and minor version of the AWS CLI; without it both are 0.
+func cliVersion() (major, minor int) {
 	out, err := exec.Command("aws", "--version").CombinedOutput()
-	rest, ok := strings.CutPrefix(string(out), "aws-cli/")
-	if err != nil || !ok {
-		return ""
+	if err != nil {
+		return 0, 0
 	}
-	major, _, _ := strings.Cut(rest, ".")
-	return major
+	if n, _ := fmt.Sscanf(string(out), "aws-cli/%d.%d", &major, &minor); n != 2 {
+		return 0, 0
+	}
+	return major, minor
+}
+
+// knowsEndpoint says whether the AWS CLI looks at AWS_ENDPOINT_URL. That of Debian 12 does not yet.
+func knowsEndpoint(major, minor int) bool {
+	return major == 1 && minor >= 29 || major == 2 && minor >= 13 || major > 2
+}
+
+// tellEndpoint puts a command before an AWS CLI that does not know AWS_ENDPOINT_URL, which says it in its other form.
+func tellEndpoint(e *testscript.Env) error {
+	major, minor := cliVersion()
+	if major == 0 || knowsEndpoint(major, minor) {
+		return nil
+	}
+	cli, err := exec.LookPath("aws")
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(e.WorkDir, ".bin")
+	if err := os.Mkdir(folder, 0o755); err != nil { //nolint:gosec // commands of a test
+		return err
+	}
+	text := fmt.Sprintf("#!/bin/sh\nexec %q --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n", cli)
+	if err := os.WriteFile(filepath.Join(folder, "aws"), []byte(text), 0o755); err != nil { //nolint:gosec // a command
+		return err
+	}
+	e.Setenv("PATH", folder+string(os.PathListSeparator)+e.Getenv("PATH"))
+	return nil
 }

@@ -15,7 +15,7 @@
 //	npm-setup                  puts the npm packages that npm/package-lock.json pins into node_modules
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
-// and the conditions [node], [python], [aws] with [aws1] and [aws2] for its versions, [boto3], [terraform], [npm] and
+// and the conditions [node], [python], [aws] with [aws2] and [awsnew] for its versions, [boto3], [terraform], [npm] and
 // [sandbox], [git] for a git server inside the cluster, [disturb] where nobody else is disturbed, [e2e] in `make e2e` alone,
 // [exists:FILE] for a file of the checkout, and [local] and [cluster] for the engine.
 //
@@ -86,7 +86,7 @@ func setup(e *testscript.Env) error {
 		}
 		e.Setenv(name, strings.TrimSpace(string(out)))
 	}
-	return nil
+	return tellEndpoint(e)
 }
 
 // conditions are what scripts ask about the machine and the engine, but for [exists:FILE].
@@ -100,9 +100,9 @@ func conditions() map[string]func() bool {
 		"disturb":   func() bool { return os.Getenv("E2E_DISTURB") != "" },
 		"git":       func() bool { return os.Getenv("GIT_DIR_HOST") != "" },
 		"sandbox":   func() bool { return process.Supports().Sandbox == nil },
-		"aws":       func() bool { return majorOfCLI() != "" },
-		"aws1":      func() bool { return majorOfCLI() == "1" },
-		"aws2":      func() bool { return majorOfCLI() == "2" },
+		"aws":       func() bool { major, _ := cliVersion(); return major > 0 },
+		"aws2":      func() bool { major, _ := cliVersion(); return major == 2 },
+		"awsnew":    func() bool { return knowsEndpoint(cliVersion()) },
 		"boto3":     func() bool { return exec.Command("python3", "-c", "import boto3").Run() == nil },
 		"terraform": hasTerraform,
 		"npm":       func() bool { _, err := packages(); return err == nil },
