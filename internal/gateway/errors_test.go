@@ -197,7 +197,6 @@ func TestErrors(t *testing.T) {
 
 		// What is not done here.
 		"no policy":      {"GET", functions + "/fn/policy", "", 404, "ResourceNotFoundException", "The resource you requested does not exist."},
-		"permission":     {"POST", functions + "/fn/policy", "{}", 501, "NotImplementedException", "AddPermission is not implemented here: there are no policies, whoever reaches this service may call every function."},
 		"mapping":        {"POST", "/2015-03-31/event-source-mappings", "{}", 501, "NotImplementedException", "CreateEventSourceMapping is not implemented here: connect queues and streams with a trigger of the cluster, or call Invoke from where the events are."},
 		"provisioned":    {"GET", "/2019-09-30/functions/fn/provisioned-concurrency?List=ALL", "", 501, "NotImplementedException", "ListProvisionedConcurrencyConfigs is not implemented here: set concurrency.provisioned in the Function object to keep environments initialized."},
 		"unknown path":   {"GET", "/2015-03-31/nonsense", "", 404, "UnknownOperationException", "No operation of the Lambda API has this method and path. Check the endpoint: it must end before the date of the path, such as /2015-03-31/functions."},

@@ -58,6 +58,8 @@ type gateway struct {
 	invoke awshttp.Operations
 	bodies awshttp.BodyReader
 	urls   urlIndex
+	// policyTurn has room for the one change of a policy that is under way.
+	policyTurn chan struct{}
 }
 
 // New makes the HTTP handler of the Lambda API for an engine.
@@ -75,7 +77,7 @@ func New(e engine.Engine, c Config) http.Handler {
 		c.Concurrency = defaultConcurrency
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
-	g := &gateway{Config: c, engine: e}
+	g := &gateway{Config: c, engine: e, policyTurn: make(chan struct{}, 1)}
 	g.invoke = g.invokeOperations()
 	return g.guard(g.route(g.authenticate(g.router())))
 }

@@ -97,8 +97,8 @@ func (g *gateway) functionNotFound(name lambda.Name, qualifier string) error {
 }
 
 // revision is the RevisionId of an object: it changes whenever the object does.
-func revision(m *metav1.ObjectMeta) string {
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("revision/"+string(m.UID)+"/"+m.ResourceVersion)).String()
+func revision(m metav1.Object) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("revision/"+string(m.GetUID())+"/"+m.GetResourceVersion())).String()
 }
 
 // snapshotRevision is the RevisionId of a function's $LATEST or a version. It is made from what the API shows of it, so that it

@@ -9,7 +9,6 @@ import (
 // handlers says how each operation is done. Those that are not in it are refused.
 func (g *gateway) handlers() map[string]handler {
 	const (
-		noPolicies  = "functions have no policies, as AddPermission is refused"
 		onlyLatest  = "Qualifier of a version or alias"
 		onlyNone    = "AuthType=AWS_IAM without a verifier of signatures"
 		onlyRuntime = "X-Amz-Durable-Execution-Name"
@@ -65,7 +64,16 @@ func (g *gateway) handlers() map[string]handler {
 		"DeleteFunctionEventInvokeConfig": {call: g.deleteEventInvokeConfig},
 		"ListFunctionEventInvokeConfigs":  {call: g.listEventInvokeConfigs},
 
-		"GetPolicy":                    {call: g.getPolicy, refuses: noPolicies},
+		"AddPermission":                {call: g.addPermission, input: addPermissionInput{}},
+		"RemovePermission":             {call: g.removePermission},
+		"GetPolicy":                    {call: g.getPolicy},
+		"AddLayerVersionPermission":    {call: g.addLayerVersionPermission, input: addLayerPermissionInput{}},
+		"RemoveLayerVersionPermission": {call: g.removeLayerVersionPermission},
+		"GetLayerVersionPolicy":        {call: g.getLayerVersionPolicy},
+		"PutResourcePolicy":            {call: g.putResourcePolicy, input: putPolicyInput{}},
+		"GetResourcePolicy":            {call: g.getResourcePolicy},
+		"DeleteResourcePolicy":         {call: g.deleteResourcePolicy},
+
 		"GetFunctionCodeSigningConfig": {call: g.getFunctionCodeSigningConfig},
 	}
 }
@@ -89,9 +97,6 @@ func wayOut(operation string) string {
 func waysOut() []struct{ part, text string } {
 	return []struct{ part, text string }{
 		{"EventSourceMapping", "connect queues and streams with a trigger of the cluster, or call Invoke from where the events are"},
-		{"LayerVersionP", "layers have no policies, every function here may use every layer"},
-		{"Permission", "there are no policies, whoever reaches this service may call every function"},
-		{"Policy", "there are no policies, whoever reaches this service may call every function"},
 		{"CodeSigning", "code is not checked for signatures"},
 		{"ProvisionedConcurrency", "set concurrency.provisioned in the Function object to keep environments initialized"},
 		{"CapacityProvider", "there are no capacity providers, functions run on this machine or in this cluster"},

@@ -24,6 +24,13 @@ func (f *faults) missing(member string) {
 	*f = append(*f, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", member))
 }
 
+// required notes that a required member is not there if it is not.
+func (f *faults) required(value *string, member string) {
+	if value == nil {
+		f.missing(member)
+	}
+}
+
 // err is a ValidationException about everything that was noted, or nil.
 func (f faults) err() error {
 	switch len(f) {

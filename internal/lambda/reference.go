@@ -27,7 +27,7 @@ type Identity struct {
 
 var (
 	nameForm      = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
-	qualifierForm = regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128})$`)
+	qualifierForm = regexp.MustCompile(`^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_$]{1,128})$`)
 	referenceForm = regexp.MustCompile(`^(?:arn:(aws[a-zA-Z-]*)?:lambda:(?:([a-z]{2,}(?:-[a-z]+)+-\d{1,2}):)?)?` +
 		`(?:(\d{12}):)?(?:function:)?([a-zA-Z0-9-_.]+)(?::(\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?$`)
 )

@@ -85,6 +85,19 @@ func hasResource(patterns []string, v view) (found, known bool) {
 	return false, known
 }
 
+// Covers reports whether a statement can speak of a resource. Variables are taken to fit.
+func (s *Statement) Covers(resource string) bool {
+	if s.NotResource != nil {
+		found, _ := hasResource(s.NotResource, view{Request: Request{Resource: resource}})
+		return !found
+	}
+	if slices.ContainsFunc(s.Resource, func(text string) bool { return strings.Contains(text, "${") }) {
+		return true
+	}
+	found, _ := hasResource(s.Resource, view{Request: Request{Resource: resource}})
+	return found
+}
+
 // complete adds the parts that an ARN lacks as wildcards.
 func complete(arn string) string {
 	missing := max(0, arnParts-1-strings.Count(arn, ":"))

@@ -106,7 +106,7 @@ func imports() map[string][]string {
 		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
 		// The door for AWS's tools.
-		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/bucket", "internal/engine", "internal/event", "internal/lambda"},
+		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/bucket", "internal/engine", "internal/event", "internal/lambda", "internal/policy"},
 		"internal/gateway/operations": {},
 
 		// The command line.
