@@ -113,6 +113,7 @@ func cacheOptions() (cache.Options, error) {
 			new(v1alpha1.LayerVersion):      all,
 			new(v1alpha1.FunctionURLConfig): all,
 			new(v1alpha1.ResourcePolicy):    all,
+			new(v1alpha1.CodeSigningConfig): all,
 			new(v1alpha1.AsyncInvocation):   {Label: labels.Everything(), Transform: event.Slim},
 			new(corev1.Pod):                 {Transform: deploy.StripPod},
 			new(corev1.ConfigMap):           {Namespaces: configs},

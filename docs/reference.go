@@ -21,7 +21,7 @@ Fields in bold must be set. All objects are in the API ` + "`lambkin.dev/v1alpha
 
 // kinds are the kinds in the order in which one meets them.
 func kinds() []string {
-	return []string{"functions", "versions", "aliases", "functionurlconfigs", "layerversions", "resourcepolicies", "asyncinvocations"}
+	return []string{"functions", "versions", "aliases", "functionurlconfigs", "layerversions", "resourcepolicies", "codesigningconfigs", "asyncinvocations"}
 }
 
 // definition is what the page needs of a CustomResourceDefinition.

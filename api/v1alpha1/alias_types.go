@@ -33,6 +33,9 @@ type AliasSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ProvisionedConcurrency *int32 `json:"provisionedConcurrency,omitempty"`
+	// Async says what happens to asynchronous invocations that name this alias. Unset: what the function says.
+	// +optional
+	Async *Async `json:"async,omitempty"`
 }
 
 // AliasStatus is what became of an Alias.

@@ -49,6 +49,10 @@ func (a *Alias) Validate() field.ErrorList {
 	}
 	faults = append(faults, validateLength(a.Spec.Description, maxDescription, spec.Child("description"))...)
 	faults = append(faults, validateOptional(a.Spec.ProvisionedConcurrency, 0, maxInvocations, spec.Child("provisionedConcurrency"))...)
+	faults = append(faults, a.Spec.Async.validate(spec.Child("async"))...)
+	if p := a.Spec.ProvisionedConcurrency; p != nil && *p > 0 && a.Spec.FunctionVersion == latest {
+		faults = append(faults, field.Forbidden(spec.Child("provisionedConcurrency"), "may not be set for an alias that points to $LATEST; set concurrency.provisioned of the function"))
+	}
 	return append(faults, a.Spec.validateWeights(spec.Child("additionalVersionWeights"))...)
 }
 

@@ -38,6 +38,10 @@ const (
 	ReasonCodeUnavailable Reason = "CodeUnavailable"
 	// ReasonCodeInvalid: the archive is not a zip, is unsafe, too large, or not the one its digest names. Status False.
 	ReasonCodeInvalid Reason = "CodeInvalid"
+	// ReasonCodeUntrusted: the function's CodeSigningConfig takes only signed code, and this is not. Status False.
+	ReasonCodeUntrusted Reason = "CodeUntrusted"
+	// ReasonCodeSigningConfigNotFound: the function's CodeSigningConfig does not exist. Status False.
+	ReasonCodeSigningConfigNotFound Reason = "CodeSigningConfigNotFound"
 	// ReasonRuntimeUnavailable: the engine has no such runtime, or its interpreter is not installed. Status False.
 	ReasonRuntimeUnavailable Reason = "RuntimeUnavailable"
 	// ReasonLayerNotFound: a layer version of the spec does not exist. Status False.

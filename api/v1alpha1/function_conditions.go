@@ -92,7 +92,7 @@ func (r Reason) awsCode() string {
 	case ReasonRuntimeUnavailable:
 		return "InvalidRuntime"
 	case ReasonCodeUnavailable, ReasonLayerNotFound, ReasonSecretNotFound, ReasonConfigMapNotFound, ReasonConfigurationUnsupported,
-		ReasonSpecInvalid, ReasonNameTaken, ReasonRefused:
+		ReasonSpecInvalid, ReasonNameTaken, ReasonRefused, ReasonCodeUntrusted, ReasonCodeSigningConfigNotFound:
 		return "InvalidConfiguration"
 	case ReasonInitFailed:
 		return "FunctionError.RuntimeInitError"

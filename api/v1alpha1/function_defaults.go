@@ -93,6 +93,14 @@ func (a *Async) EventAge() time.Duration {
 	return time.Duration(*a.MaximumEventAgeInSeconds) * time.Second
 }
 
+// TerminatesLoops reports whether calls are refused that the function has caused itself too often. The receiver may be nil.
+func (s *FunctionSpec) TerminatesLoops() bool {
+	return s == nil || s.RecursiveLoop != RecursiveLoopAllow
+}
+
+// IsolatesTenants reports whether every call has to name a tenant. The receiver may be nil.
+func (s *FunctionSpec) IsolatesTenants() bool { return s != nil && s.Tenancy != nil }
+
 // orDefault is v, or the default where v is its type's zero value.
 func orDefault[T comparable](v, byDefault T) T {
 	var zero T

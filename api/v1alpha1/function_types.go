@@ -101,6 +101,17 @@ type FunctionSpec struct {
 	// DeadLetter takes asynchronous events that could not be processed.
 	// +optional
 	DeadLetter *Destination `json:"deadLetter,omitempty"`
+	// RecursiveLoop says what becomes of a call that the function has caused itself, 16 times over: Terminate (default)
+	// refuses it, Allow lets it pass.
+	// +optional
+	RecursiveLoop RecursiveLoop `json:"recursiveLoop,omitempty"`
+	// CodeSigningConfig is the name of the CodeSigningConfig whose policy holds for new code. It must be there.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^csc-[a-z0-9]{17}$`
+	CodeSigningConfig string `json:"codeSigningConfig,omitempty"`
+	// Tenancy keeps the calls of different tenants apart. It cannot be changed.
+	// +optional
+	Tenancy *Tenancy `json:"tenancy,omitempty"`
 	// Role is the execution role's ARN. AWS tools require and echo it; it grants nothing here. Credentials come from
 	// the environment variables or, on a cluster, from the service account.
 	// +optional
@@ -314,6 +325,29 @@ type Async struct {
 	OnFailure *Destination `json:"onFailure,omitempty"`
 }
 
+// RecursiveLoop says whether a function may call itself without end.
+// +kubebuilder:validation:Enum=Allow;Terminate
+type RecursiveLoop string
+
+// The values of RecursiveLoop.
+const (
+	RecursiveLoopAllow     RecursiveLoop = "Allow"
+	RecursiveLoopTerminate RecursiveLoop = "Terminate"
+)
+
+// TenantIsolation says how the calls of tenants are kept apart.
+// +kubebuilder:validation:Enum=PER_TENANT
+type TenantIsolation string
+
+// TenantIsolationPerTenant gives each tenant execution environments that no other tenant's calls ever reach.
+const TenantIsolationPerTenant TenantIsolation = "PER_TENANT"
+
+// Tenancy keeps the calls of different tenants apart.
+type Tenancy struct {
+	// IsolationMode is PER_TENANT: every call names its tenant, and an environment serves one tenant only.
+	IsolationMode TenantIsolation `json:"isolationMode"`
+}
+
 // Destination is where records go.
 type Destination struct {
 	// Destination is an ARN of a function, or an http or https URL that takes POSTs.
@@ -398,9 +432,27 @@ type FunctionStatus struct {
 	// Protocol is what the container speaks: as the spec says, or as found out from the image.
 	// +optional
 	Protocol Protocol `json:"protocol,omitempty"`
+	// Provisioned is how far provisioned concurrency has come; absent where none is asked for.
+	// +optional
+	Provisioned *ProvisionedStatus `json:"provisioned,omitempty"`
 	// LastBuild is the build that was started last, of code that has to be built.
 	// +optional
 	LastBuild *BuildStatus `json:"lastBuild,omitempty"`
+}
+
+// ProvisionedStatus is how far provisioned concurrency has come.
+type ProvisionedStatus struct {
+	// Requested is how many environments are asked for, by the object and by the aliases that point to it.
+	Requested int32 `json:"requested"`
+	// Allocated is how many of them have been started.
+	// +optional
+	Allocated int32 `json:"allocated,omitempty"`
+	// Available is how many of them are initialized.
+	// +optional
+	Available int32 `json:"available,omitempty"`
+	// Message says why there cannot be as many as are asked for; empty if there can.
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // Function is a Lambda function: its code and configuration, and the mutable version $LATEST.

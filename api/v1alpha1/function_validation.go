@@ -38,13 +38,15 @@ func (f *Function) Validate() field.ErrorList {
 	return append(faults, f.Spec.validate(spec)...)
 }
 
-// ValidateUpdate gives every fault, and a change of the function's name.
+// ValidateUpdate gives every fault, and a change of the function's name or of its tenancy.
 func (f *Function) ValidateUpdate(old Object) field.ErrorList {
 	was, ok := old.(*Function)
 	if !ok {
 		return otherKind(old)
 	}
-	return append(immutable(f.LambdaName(), was.LambdaName(), field.NewPath("spec", "functionName")), f.Validate()...)
+	faults := immutable(f.LambdaName(), was.LambdaName(), field.NewPath("spec", "functionName"))
+	faults = append(faults, immutable(f.Spec.IsolatesTenants(), was.Spec.IsolatesTenants(), field.NewPath("spec", "tenancy"))...)
+	return append(faults, f.Validate()...)
 }
 
 // validate gathers the faults of a function's configuration, apart from its name, wherever it stands.
@@ -62,10 +64,30 @@ func (s *FunctionSpec) validate(at *field.Path) field.ErrorList {
 	faults = append(faults, s.Logging.validate(at.Child("logging"))...)
 	faults = append(faults, s.Tracing.validate(at.Child("tracing"))...)
 	faults = append(faults, s.DeadLetter.validate(at.Child("deadLetter"))...)
+	faults = append(faults, s.validateRules(at)...)
 	if s.Role != "" && !roleForm.MatchString(s.Role) {
 		faults = append(faults, field.Invalid(at.Child("role"), s.Role, "must be the ARN of an IAM role"))
 	}
 	return append(faults, validateTags(s.Tags, at.Child("tags"))...)
+}
+
+// validateRules checks what holds for calls and code of the function as a whole.
+func (s *FunctionSpec) validateRules(at *field.Path) field.ErrorList {
+	var faults field.ErrorList
+	if s.RecursiveLoop != "" {
+		faults = append(faults, validateEnum(s.RecursiveLoop, []RecursiveLoop{RecursiveLoopAllow, RecursiveLoopTerminate}, at.Child("recursiveLoop"))...)
+	}
+	if s.CodeSigningConfig != "" {
+		faults = append(faults, validateCodeSigningConfigName(s.CodeSigningConfig, at.Child("codeSigningConfig"))...)
+	}
+	if s.Tenancy == nil {
+		return faults
+	}
+	faults = append(faults, validateEnum(s.Tenancy.IsolationMode, []TenantIsolation{TenantIsolationPerTenant}, at.Child("tenancy", "isolationMode"))...)
+	if c := s.Concurrency; c != nil && c.PerEnvironment > 1 {
+		faults = append(faults, field.Forbidden(at.Child("concurrency", "perEnvironment"), "may not be above 1 for a function that isolates tenants"))
+	}
+	return faults
 }
 
 // validatePackage checks that package type, code, runtime and handler go together.

@@ -39,6 +39,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&LayerVersion{}, &LayerVersionList{},
 		&FunctionURLConfig{}, &FunctionURLConfigList{},
 		&ResourcePolicy{}, &ResourcePolicyList{},
+		&CodeSigningConfig{}, &CodeSigningConfigList{},
 		&AsyncInvocation{}, &AsyncInvocationList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion())

@@ -91,6 +91,17 @@ func samplePolicy(change ...func(*ResourcePolicySpec)) *ResourcePolicy {
 	return p
 }
 
+func sampleCodeSigning(change ...func(*CodeSigningConfig)) *CodeSigningConfig {
+	c := &CodeSigningConfig{}
+	c.Name = "csc-0123456789abcdef0"
+	c.Spec.AllowedPublishers.SigningProfileVersionARNs = []string{"arn:aws:signer:eu-west-1:123456789012:/signing-profiles/team/abcdefghij"}
+	c.Default()
+	for _, f := range change {
+		f(c)
+	}
+	return c
+}
+
 // fault is the part of a fault that callers may rely on.
 type fault struct {
 	kind field.ErrorType
@@ -107,7 +118,7 @@ func faultsOf(list field.ErrorList) []fault {
 
 func TestSamplesAreValid(t *testing.T) {
 	for _, obj := range []Object{
-		sampleFunction(), sampleImageFunction(), sampleVersion(), sampleAlias(), sampleLayerVersion(), sampleURL(),
+		sampleFunction(), sampleImageFunction(), sampleVersion(), sampleAlias(), sampleLayerVersion(), sampleURL(), sampleCodeSigning(),
 	} {
 		if faults := obj.Validate(); len(faults) > 0 {
 			t.Errorf("%T: %v", obj, faults.ToAggregate())
@@ -119,7 +130,7 @@ func TestSamplesAreValid(t *testing.T) {
 }
 
 func TestValidateUpdateRefusesAnotherKind(t *testing.T) {
-	kinds := []Object{sampleFunction(), sampleVersion(), sampleAlias(), sampleLayerVersion(), sampleURL()}
+	kinds := []Object{sampleFunction(), sampleVersion(), sampleAlias(), sampleLayerVersion(), sampleURL(), sampleCodeSigning()}
 	for i, obj := range kinds {
 		old := kinds[(i+1)%len(kinds)]
 		if got := faultsOf(obj.ValidateUpdate(old)); len(got) != 1 || got[0].path != "kind" {

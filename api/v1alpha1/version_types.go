@@ -26,6 +26,9 @@ type VersionSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ProvisionedConcurrency *int32 `json:"provisionedConcurrency,omitempty"`
+	// Async says what happens to asynchronous invocations that name this version. Unset: what the function says.
+	// +optional
+	Async *Async `json:"async,omitempty"`
 }
 
 // Version is a published version of a Function: its configuration and code, which never change again.

@@ -15,6 +15,7 @@ func (v *Version) Validate() field.ErrorList {
 		faults = append(faults, field.Invalid(spec.Child("function", "functionName"), v.Spec.Function.FunctionName, "must be that of the version"))
 	}
 	faults = append(faults, validateOptional(v.Spec.ProvisionedConcurrency, 0, maxInvocations, spec.Child("provisionedConcurrency"))...)
+	faults = append(faults, v.Spec.Async.validate(spec.Child("async"))...)
 	faults = append(faults, v.Spec.Function.validateSnapshot(spec.Child("function"))...)
 	return append(faults, v.Spec.Function.validate(spec.Child("function"))...)
 }
@@ -29,19 +30,21 @@ func (s *FunctionSpec) validateSnapshot(at *field.Path) field.ErrorList {
 	}{
 		{at.Child("tags"), len(s.Tags) > 0},
 		{at.Child("async"), s.Async != nil},
+		{at.Child("recursiveLoop"), s.RecursiveLoop != ""},
+		{at.Child("codeSigningConfig"), s.CodeSigningConfig != ""},
 		{at.Child("concurrency", "reserved"), c != nil && c.Reserved != nil},
 		{at.Child("concurrency", "provisioned"), c != nil && c.Provisioned != nil},
 	}
 	var faults field.ErrorList
 	for _, member := range given {
 		if member.set {
-			faults = append(faults, field.Forbidden(member.path, "may not be set in a version; set it in the function, or provisionedConcurrency of the version"))
+			faults = append(faults, field.Forbidden(member.path, "may not be set in a version; set it in the function, or provisionedConcurrency or async of the version"))
 		}
 	}
 	return faults
 }
 
-// ValidateUpdate gives every fault, and any change of the spec but of provisionedConcurrency.
+// ValidateUpdate gives every fault, and any change of the spec but of provisionedConcurrency and async.
 func (v *Version) ValidateUpdate(old Object) field.ErrorList {
 	was, ok := old.(*Version)
 	if !ok {

@@ -75,7 +75,7 @@ func TestScheme(t *testing.T) {
 	if err := AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{"Function", "Version", "Alias", "LayerVersion", "FunctionURLConfig", "ResourcePolicy"} {
+	for _, kind := range []string{"Function", "Version", "Alias", "LayerVersion", "FunctionURLConfig", "ResourcePolicy", "CodeSigningConfig"} {
 		for _, name := range []string{kind, kind + "List"} {
 			if _, err := scheme.New(GroupVersion().WithKind(name)); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -129,7 +129,8 @@ func TestDefinitionsParse(t *testing.T) {
 		}
 		kinds[d.Spec.Names.Kind] = true
 	}
-	want := map[string]bool{"Function": true, "Version": true, "Alias": true, "LayerVersion": true, "FunctionURLConfig": true, "ResourcePolicy": true, "AsyncInvocation": true}
+	want := map[string]bool{"Function": true, "Version": true, "Alias": true, "LayerVersion": true, "FunctionURLConfig": true,
+		"CodeSigningConfig": true, "ResourcePolicy": true, "AsyncInvocation": true}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("run make generate; -want +got:\n%s", diff)
 	}

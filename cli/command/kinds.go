@@ -32,7 +32,7 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return []kind{functionKind(), versionKind(), aliasKind(), layerKind(), urlKind(), policyKind()}
+	return []kind{functionKind(), versionKind(), aliasKind(), layerKind(), urlKind(), policyKind(), codeSigningKind()}
 }
 
 // kindNamed finds a kind by any of its names.
@@ -227,6 +227,28 @@ func guarded(spec *v1alpha1.ResourcePolicySpec) string {
 		return spec.FunctionName + ":" + spec.Qualifier
 	default:
 		return spec.FunctionName
+	}
+}
+
+func codeSigningKind() kind {
+	return kind{
+		names: []string{"codesigningconfigs", "codesigningconfig", "csc"},
+		head:  []string{"ID", "POLICY", "AGE", "DESCRIPTION"},
+		wide:  []string{"PUBLISHERS"},
+		list: func(ctx context.Context, e engine.Objects, labels map[string]string) ([]v1alpha1.Object, error) {
+			l := new(v1alpha1.CodeSigningConfigList)
+			err := e.List(ctx, l, labels)
+			return pointers[v1alpha1.CodeSigningConfig](l.Items), err
+		},
+		row: func(obj v1alpha1.Object, now time.Time) []string {
+			c, _ := obj.(*v1alpha1.CodeSigningConfig)
+			return []string{c.Name, string(c.Spec.UntrustedArtifactOnDeployment), age(now, c), c.Spec.Description}
+		},
+		more: func(obj v1alpha1.Object) []string {
+			c, _ := obj.(*v1alpha1.CodeSigningConfig)
+			return []string{strings.Join(c.Spec.AllowedPublishers.SigningProfileVersionARNs, " ")}
+		},
+		object: func() v1alpha1.Object { return new(v1alpha1.CodeSigningConfig) },
 	}
 }
 

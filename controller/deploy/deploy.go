@@ -102,7 +102,8 @@ func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 		return Outcome{Again: again(err)}
 	}
 	v.tell(s)
-	return Outcome{After: v.after}
+	s.Status.Provisioned, err = d.provisioned(ctx, s, v)
+	return Outcome{After: v.after, Again: err}
 }
 
 // retry has a Revision that was given up made once more, when it has been so for a while: Knative makes one anew that is

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"knative.dev/pkg/apis"
+	"knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,7 +73,7 @@ func inTrouble() predicate.Predicate {
 }
 
 // turns lets through Revisions that have become ready or failed, or fail for another reason. They also change whenever a
-// function's pods come and go, which is of no concern.
+// function's pods come and go, which is of no concern unless some of them are to be kept.
 func turns() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*servingv1.Revision)
@@ -87,6 +88,12 @@ func turns() predicate.Predicate {
 				return true
 			}
 		}
-		return false
+		return keepsPods(is) && !equality.Semantic.DeepEqual(was.Status.ActualReplicas, is.Status.ActualReplicas)
 	}}
+}
+
+// keepsPods reports whether a Revision has pods although nobody calls.
+func keepsPods(rev *servingv1.Revision) bool {
+	least := rev.Annotations[autoscaling.MinScaleAnnotationKey]
+	return least != "" && least != "0"
 }

@@ -76,6 +76,12 @@ func (w *Workload) plain() bool { return w.Protocol == v1alpha1.ProtocolHTTP }
 // environments is how many execution environments a pod holds.
 func (w *Workload) environments() int64 { return int64(max(w.Spec.Concurrency.EnvironmentsPerPod, 1)) }
 
+// EnvironmentsPerPod is how many execution environments a pod holds.
+func (w *Workload) EnvironmentsPerPod() int64 { return w.environments() }
+
+// LeastEnvironments is how many execution environments are kept although nobody calls.
+func (w *Workload) LeastEnvironments() int64 { return w.leastPods() * w.environments() }
+
 // capacity is how many invocations a pod takes at once; 0 is no bound.
 func (w *Workload) capacity() int64 {
 	if c := w.Asked.Concurrency; w.plain() && (c == nil || c.EnvironmentsPerPod == 0 && c.PerEnvironment == 0 && c.Reserved == nil) {

@@ -90,15 +90,15 @@ func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Version) (deploy
 	}), is
 }
 
-// provisioned is how many environments the version or the aliases that point to it ask for.
+// provisioned is how many environments the version and the aliases that point to it ask for.
 func (r *Reconciler) provisioned(ctx context.Context, v *v1alpha1.Version) (int32, error) {
-	most := ptr.Deref(v.Spec.ProvisionedConcurrency, 0)
+	sum := ptr.Deref(v.Spec.ProvisionedConcurrency, 0)
 	aliases, err := family.AliasesOf(ctx, r.Client, v)
 	for i := range aliases {
 		a := &aliases[i].Spec
 		if family.TargetName(a.FunctionName, a.FunctionVersion) == v.Name {
-			most = max(most, ptr.Deref(a.ProvisionedConcurrency, 0))
+			sum += ptr.Deref(a.ProvisionedConcurrency, 0)
 		}
 	}
-	return most, err
+	return sum, err
 }

@@ -144,13 +144,12 @@ func TestProvisioned(t *testing.T) {
 		aliases []client.Object
 		want    int32
 	}{
-		"None":    {"Nobody asks for any.", version(), nil, 0},
-		"Own":     {"Its own.", own, nil, 2},
-		"Alias":   {"An alias's that points to it.", own, []client.Object{alias("live", "1", 5)}, 5},
-		"Most":    {"The most of all, not the sum.", own, []client.Object{alias("live", "1", 5), alias("dev", "1", 3)}, 5},
-		"Smaller": {"An alias may ask for less.", own, []client.Object{alias("live", "1", 1)}, 2},
-		"Weight":  {"An alias's provisioned concurrency is its main version's.", own, []client.Object{alias("live", "2", 5, "1")}, 2},
-		"Others":  {"Others' aliases do not count.", own, []client.Object{alias("live", "2", 5)}, 2},
+		"None":   {"Nobody asks for any.", version(), nil, 0},
+		"Own":    {"Its own.", own, nil, 2},
+		"Alias":  {"An alias's that points to it comes on top.", own, []client.Object{alias("live", "1", 5)}, 7},
+		"All":    {"All have been promised theirs.", own, []client.Object{alias("live", "1", 5), alias("dev", "1", 3)}, 10},
+		"Weight": {"An alias's provisioned concurrency is its main version's.", own, []client.Object{alias("live", "2", 5, "1")}, 2},
+		"Others": {"Others' aliases do not count.", own, []client.Object{alias("live", "2", 5)}, 2},
 	}
 	for name, tc := range cases {
 		w := newWorld(t, append(tc.aliases, function(), tc.version)...)

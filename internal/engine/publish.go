@@ -43,11 +43,13 @@ func PublishVersion(ctx context.Context, objects Objects, fn *v1alpha1.Function,
 }
 
 // MakeVersion is the snapshot of a function under a number. What belongs to the function as a whole or to $LATEST alone
-// is not in it: tags, reserved and provisioned concurrency, and what happens to asynchronous invocations.
+// is not in it: tags, reserved and provisioned concurrency, what happens to asynchronous invocations, and the rules for
+// recursion and code signing.
 func MakeVersion(fn *v1alpha1.Function, number int64, description string) *v1alpha1.Version {
 	spec := *fn.Spec.DeepCopy()
 	spec.FunctionName = fn.LambdaName()
 	spec.Tags, spec.Async = nil, nil
+	spec.RecursiveLoop, spec.CodeSigningConfig = "", ""
 	if spec.Concurrency != nil {
 		spec.Concurrency.Reserved, spec.Concurrency.Provisioned = nil, nil
 	}

@@ -168,6 +168,8 @@ func (in *incarnation) live(ctx context.Context, external []string) ending {
 	}
 	in.env.failedInits = 0
 	in.env.pod.mark(in.env, false)
+	in.env.pod.count(1)
+	defer in.env.pod.count(-1)
 	return in.serveInvocations(ctx)
 }
 

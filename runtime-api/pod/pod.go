@@ -36,6 +36,7 @@ type Pod struct {
 	closed   bool
 	live     int // environments
 	starting int // of these, not yet initialized
+	serving  int // of these, initialized and alive
 	free     []int
 	first    chan struct{} // closed when an init has ended for the first time, well or not
 	ready    chan struct{} // closed when an environment has initialized for the first time
@@ -247,11 +248,18 @@ func (p *Pod) InitFailure() *invoke.Failure {
 	return p.lastInit
 }
 
-// Environments is how many there are.
-func (p *Pod) Environments() int {
+// Environments is how many there are, and how many of them have initialized.
+func (p *Pod) Environments() (live, serving int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.live
+	return p.live, p.serving
+}
+
+// count notes that an environment has begun (1) or ceased (-1) to serve.
+func (p *Pod) count(change int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.serving += change
 }
 
 // Shutdown refuses new invocations, waits until the accepted ones have ended or ctx ends, and then ends the

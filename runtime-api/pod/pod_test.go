@@ -220,7 +220,7 @@ func TestInitFailures(t *testing.T) {
 
 func TestScalesFromZeroAndBack(t *testing.T) {
 	p, _ := start(t, func(c *Config) { c.Min, c.Max, c.Idle = 0, 3, 200*time.Millisecond })
-	if n := p.Environments(); n != 0 {
+	if n, _ := p.Environments(); n != 0 {
 		t.Errorf("%d environments before the first call", n)
 	}
 	var all sync.WaitGroup
@@ -228,7 +228,7 @@ func TestScalesFromZeroAndBack(t *testing.T) {
 		all.Go(func() { call(t, p, `{"do":"sleep","n":500}`) })
 	}
 	all.Wait()
-	waitUntil(t, "all environments are retired", func() bool { return p.Environments() == 0 })
+	waitUntil(t, "all environments are retired", func() bool { live, serving := p.Environments(); return live == 0 && serving == 0 })
 	mustCount(t, p)
 }
 

@@ -41,7 +41,7 @@ func rightsOf(namespace string) []right {
 	use := fmt.Sprintf("kubectl -n %s create rolebinding YOU --role=lambkin-gateway-user --user=YOU, as an administrator", platform.Namespace)
 	other := "ask the cluster's operator for a Role with these"
 	return []right{
-		{"rights to functions", true, "functions cannot be deployed", edit, in(v1alpha1.Group, "functions versions aliases functionurlconfigs layerversions resourcepolicies", "get list create update delete")},
+		{"rights to functions", true, "functions cannot be deployed", edit, in(v1alpha1.Group, "functions versions aliases functionurlconfigs layerversions resourcepolicies codesigningconfigs", "get list create update delete")},
 		{"rights to the gateway", true, "code cannot be uploaded and functions cannot be invoked", use, []authorizationv1.ResourceAttributes{read, write}},
 		{"rights to publish", false, "versions cannot be published", other, in(v1alpha1.Group, "functions/status", "patch")},
 		{"rights to logs", false, "logs and rollout do not work", edit, append(in("", "pods", "list watch"), in("", "pods/log", "get")...)},

@@ -80,6 +80,15 @@ func (s *stage) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Resu
 
 func (s *stage) Ready() <-chan struct{} { return s.ready }
 
+func (s *stage) Environments() (live, serving int) {
+	select {
+	case <-s.ready:
+		return s.unit.pod.Min, s.unit.pod.Min
+	default:
+		return s.unit.pod.Min, 0
+	}
+}
+
 func (s *stage) Failure() error {
 	if s.theater.failure == nil {
 		return nil

@@ -24,7 +24,11 @@ func (e *Engine) Get(ctx context.Context, name string, obj v1alpha1.Object) erro
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
-	return e.store.Get(name, obj)
+	if err := e.store.Get(name, obj); err != nil {
+		return err
+	}
+	e.observe(obj)
+	return nil
 }
 
 // List fills list with the objects of its kind that have these labels.
@@ -32,7 +36,11 @@ func (e *Engine) List(ctx context.Context, list runtime.Object, labels map[strin
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
-	return e.store.List(list, labels)
+	if err := e.store.List(list, labels); err != nil {
+		return err
+	}
+	e.observeAll(list)
+	return nil
 }
 
 // ListPage fills list with one part of what List gives.

@@ -174,18 +174,18 @@ func provisioned(spec *v1alpha1.FunctionSpec) int {
 	return int(*spec.Concurrency.Provisioned)
 }
 
-// provisioned is how many environments a version or the aliases that point to it ask for.
+// provisioned is how many environments a version and the aliases that point to it ask for.
 func (r *route) provisioned(label string, own *int32) int {
-	most := int32(0)
+	sum := int32(0)
 	if own != nil {
-		most = *own
+		sum = *own
 	}
 	for _, a := range r.aliases {
 		if a.Spec.FunctionVersion == label && a.Spec.ProvisionedConcurrency != nil {
-			most = max(most, *a.Spec.ProvisionedConcurrency)
+			sum += *a.Spec.ProvisionedConcurrency
 		}
 	}
-	return int(most)
+	return int(sum)
 }
 
 // errNoVersion says that a qualifier names nothing.

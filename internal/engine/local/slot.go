@@ -18,6 +18,8 @@ type runner interface {
 	Ready() <-chan struct{}
 	// Failure is why it is not ready; nil if that is not known.
 	Failure() error
+	// Environments is how many there are, and how many of them have initialized.
+	Environments() (live, serving int)
 	// Shutdown ends what runs after it has come to its end, or when ctx ends.
 	Shutdown(ctx context.Context) error
 }

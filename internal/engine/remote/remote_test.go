@@ -424,7 +424,7 @@ func TestDiscovery(t *testing.T) {
 	w := httptest.NewRecorder()
 	remote.Handler(&double.Engine{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/apis/lambkin.dev/v1alpha1", nil))
 	var list metav1.APIResourceList
-	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.APIResources) != 6 {
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.APIResources) != 7 {
 		t.Errorf("discovery = %s, %v", w.Body, err)
 	}
 }

@@ -52,6 +52,9 @@ func resources() []resource {
 		{"resourcepolicies", "ResourcePolicy",
 			func() v1alpha1.Object { return new(v1alpha1.ResourcePolicy) },
 			func() runtime.Object { return new(v1alpha1.ResourcePolicyList) }},
+		{"codesigningconfigs", "CodeSigningConfig",
+			func() v1alpha1.Object { return new(v1alpha1.CodeSigningConfig) },
+			func() runtime.Object { return new(v1alpha1.CodeSigningConfigList) }},
 	}
 }
 

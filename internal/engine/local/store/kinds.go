@@ -17,7 +17,7 @@ type kind struct {
 
 // kinds are all that are stored.
 func kinds() []kind {
-	return []kind{functions(), versions(), aliases(), layerVersions(), urlConfigs(), policies()}
+	return []kind{functions(), versions(), aliases(), layerVersions(), urlConfigs(), policies(), codeSigningConfigs()}
 }
 
 func functions() kind {
@@ -44,6 +44,10 @@ func policies() kind {
 	return kind{"ResourcePolicy", func() v1alpha1.Object { return new(v1alpha1.ResourcePolicy) }}
 }
 
+func codeSigningConfigs() kind {
+	return kind{"CodeSigningConfig", func() v1alpha1.Object { return new(v1alpha1.CodeSigningConfig) }}
+}
+
 // kindOf is the kind of an object.
 func kindOf(obj v1alpha1.Object) (kind, error) {
 	switch obj.(type) {
@@ -59,6 +63,8 @@ func kindOf(obj v1alpha1.Object) (kind, error) {
 		return urlConfigs(), nil
 	case *v1alpha1.ResourcePolicy:
 		return policies(), nil
+	case *v1alpha1.CodeSigningConfig:
+		return codeSigningConfigs(), nil
 	default:
 		return kind{}, fmt.Errorf("no kind of %s: %T", v1alpha1.GroupVersion(), obj)
 	}
@@ -79,6 +85,8 @@ func listOf(list runtime.Object) (k kind, add func(v1alpha1.Object), err error) 
 		return urlConfigs(), appendTo(&l.Items), nil
 	case *v1alpha1.ResourcePolicyList:
 		return policies(), appendTo(&l.Items), nil
+	case *v1alpha1.CodeSigningConfigList:
+		return codeSigningConfigs(), appendTo(&l.Items), nil
 	default:
 		return kind{}, nil, fmt.Errorf("no list of %s: %T", v1alpha1.GroupVersion(), list)
 	}
@@ -108,6 +116,8 @@ func specOf(obj v1alpha1.Object) any {
 	case *v1alpha1.FunctionURLConfig:
 		return o.Spec
 	case *v1alpha1.ResourcePolicy:
+		return o.Spec
+	case *v1alpha1.CodeSigningConfig:
 		return o.Spec
 	default:
 		return nil
