@@ -26,6 +26,9 @@ func PublishLayerVersion(ctx context.Context, objects Objects, spec v1alpha1.Lay
 		}
 		spec.Version = taken + 1
 		layer := &v1alpha1.LayerVersion{Spec: *spec.DeepCopy()}
+		if last := len(all) - 1; last >= 0 {
+			inheritTags(layer, &all[last])
+		}
 		layer.Default()
 		err = objects.Create(ctx, layer)
 		if err == nil {

@@ -146,6 +146,12 @@ func (g *gateway) checkTargets(ctx context.Context, ref lambda.Reference, alias 
 	if len(spec.AdditionalVersionWeights) > 0 && spec.FunctionVersion == lambda.LatestVersion {
 		return untyped("$LATEST is not supported for an alias pointing to more than 1 version")
 	}
+	if len(spec.AdditionalVersionWeights) > 0 && deref(spec.ProvisionedConcurrency) > 0 {
+		return invalid("%s", notWeighted)
+	}
+	if spec.FunctionVersion == lambda.LatestVersion && deref(spec.ProvisionedConcurrency) > 0 {
+		return invalid("%s", notUnpublished)
+	}
 	if _, twice := spec.AdditionalVersionWeights[spec.FunctionVersion]; twice {
 		return invalid("Invalid function version %s. Function version %s is already included in routing configuration.", spec.FunctionVersion, spec.FunctionVersion)
 	}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -41,6 +43,9 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 	if _, err := g.function(c.r.Context(), ref); err != nil {
 		return nil, err
 	}
+	if err := g.checkReserved(c.r.Context(), ref, *in.ReservedConcurrentExecutions); err != nil {
+		return nil, err
+	}
 	var functions v1alpha1.FunctionList
 	if err := g.engine.List(c.r.Context(), &functions, nil); err != nil {
 		return nil, err
@@ -57,6 +62,18 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 		return nil
 	})
 	return in, err
+}
+
+// checkReserved refuses less reserved concurrency than the function's provisioned concurrency needs. The spaces are AWS's.
+func (g *gateway) checkReserved(ctx context.Context, ref lambda.Reference, n int32) error {
+	all, err := g.provisionedTotals(ctx)
+	if err != nil {
+		return err
+	}
+	if total := all.byFunction[v1alpha1.ObjectName(string(ref.Name))]; n < total {
+		return invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", n, total)
+	}
+	return nil
 }
 
 // getFunctionConcurrency does GetFunctionConcurrency.

@@ -55,6 +55,7 @@ type functionConfiguration struct {
 	SnapStart            snapStartResponse
 	RuntimeVersionConfig *runtimeVersionConfig `json:",omitempty"`
 	LoggingConfig        loggingConfig
+	TenancyConfig        *tenancyConfig `json:",omitempty"`
 }
 
 // functionState is where a function stands; lists of functions come without it.
@@ -108,6 +109,9 @@ func (g *gateway) configuration(s snapshot, layerSizes map[string]int64) functio
 		LastModified:  modified(s).UTC().Format(textTime),
 		RevisionId:    snapshotRevision(s),
 		SnapStart:     snapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
+	}
+	if s.spec.IsolatesTenants() {
+		c.TenancyConfig = &tenancyConfig{TenantIsolationMode: new(string(s.spec.Tenancy.IsolationMode))}
 	}
 	c.CodeSha256, c.CodeSize = codeOf(s)
 	if s.spec.EphemeralStorage != nil {

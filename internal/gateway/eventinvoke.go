@@ -2,7 +2,8 @@ package gateway
 
 import (
 	"context"
-	"net/http"
+	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,10 +11,11 @@ import (
 	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// annotationAsyncModified is when a function's event invoke config last changed, which has no member of its own.
+// annotationAsyncModified is when an event invoke config last changed, which has no member of its own.
 const annotationAsyncModified = v1alpha1.Group + "/async-last-modified"
 
 // shownDestination is the constraint that AWS quotes for a destination.
@@ -92,23 +94,23 @@ func (g *gateway) writeEventInvokeConfig(c *call, base func(old *v1alpha1.Async)
 	if err := g.checkDestinations(ctx, ref.Name, in.DestinationConfig); err != nil {
 		return nil, err
 	}
-	fn, err := g.adjust(ctx, ref, func(fn *v1alpha1.Function) error {
-		async := base(fn.Spec.Async)
+	target, err := g.changeEventInvoke(ctx, ref, func(t *eventTarget) error {
+		async := base(*t.async)
 		if async == nil {
 			return g.noEventInvokeConfig(ref)
 		}
 		in.apply(async)
-		fn.Spec.Async = async
-		if fn.Annotations == nil {
-			fn.Annotations = make(map[string]string, 1)
-		}
-		fn.Annotations[annotationAsyncModified] = g.Clock().UTC().Format(time.RFC3339Nano)
+		*t.async = async
+		annotate(t.object, annotationAsyncModified, g.Clock())
 		return nil
 	})
+	if isNotFound(err) && !errors.Is(err, errNoEventInvokeConfig) {
+		return nil, lambda.Errorf(lambda.CodeResourceNotFound, "The function doesn't exist.")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return g.eventInvokeConfig(fn), nil
+	return g.eventInvokeConfig(ref.Name, target), nil
 }
 
 func (in *eventInvokeInput) apply(a *v1alpha1.Async) {
@@ -123,24 +125,82 @@ func (in *eventInvokeInput) apply(a *v1alpha1.Async) {
 	}
 }
 
-// eventInvokeTarget reads the function of a request. Versions and aliases have no config of their own here.
-func (g *gateway) eventInvokeTarget(c *call) (lambda.Reference, error) {
-	ref, err := g.reference(c)
-	if err != nil {
-		return ref, err
-	}
-	if ref.Qualifier != "" && ref.Qualifier != lambda.LatestVersion {
-		if c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete {
-			return ref, g.noEventInvokeConfig(ref)
-		}
-		return ref, invalid("Event invoke configurations of versions and aliases are not supported here: leave the qualifier %q out.", ref.Qualifier)
-	}
-	ref.Qualifier = lambda.LatestVersion
-	return ref, nil
+// eventTarget is what events may name: a function, which stands for $LATEST, a version or an alias.
+type eventTarget struct {
+	object    v1alpha1.Object
+	async     **v1alpha1.Async // the object's member
+	qualifier string
 }
 
+// eventInvokeTarget reads what a request is about. Without a qualifier it is $LATEST.
+func (g *gateway) eventInvokeTarget(c *call) (lambda.Reference, error) {
+	ref, err := g.reference(c)
+	if ref.Qualifier == "" {
+		ref.Qualifier = lambda.LatestVersion
+	}
+	return ref, err
+}
+
+// eventTarget finds a function, version or alias.
+func (g *gateway) eventTarget(ctx context.Context, ref lambda.Reference) (*eventTarget, error) {
+	fn, err := g.function(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if ref.Qualifier == lambda.LatestVersion {
+		return functionEvents(fn), nil
+	}
+	if isVersion(ref.Qualifier) {
+		v, err := g.version(ctx, ref, ref.Qualifier)
+		return versionEvents(v), err
+	}
+	alias, err := g.alias(ctx, ref)
+	return aliasEvents(alias), err
+}
+
+func functionEvents(fn *v1alpha1.Function) *eventTarget {
+	return &eventTarget{object: fn, async: &fn.Spec.Async, qualifier: lambda.LatestVersion}
+}
+
+func versionEvents(v *v1alpha1.Version) *eventTarget {
+	if v == nil {
+		return nil
+	}
+	return &eventTarget{object: v, async: &v.Spec.Async, qualifier: number(v)}
+}
+
+func aliasEvents(a *v1alpha1.Alias) *eventTarget {
+	if a == nil {
+		return nil
+	}
+	return &eventTarget{object: a, async: &a.Spec.Async, qualifier: a.Spec.Name}
+}
+
+// changeEventInvoke changes what happens to the events of a function, version or alias.
+func (g *gateway) changeEventInvoke(ctx context.Context, ref lambda.Reference, change func(*eventTarget) error) (*eventTarget, error) {
+	for range maxRaces {
+		t, err := g.eventTarget(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(t); err != nil {
+			return nil, err
+		}
+		if err := g.engine.Update(ctx, t.object); !isStale(err) {
+			return t, err
+		}
+	}
+	return nil, g.inProgress(ref.Name)
+}
+
+// errNoEventInvokeConfig tells a config that is not there from a function that is not.
+var errNoEventInvokeConfig = errors.New("no event invoke config")
+
 func (g *gateway) noEventInvokeConfig(ref lambda.Reference) error {
-	return lambda.Errorf(lambda.CodeResourceNotFound, "The function %s doesn't have an EventInvokeConfig", g.arn(ref.Name, ref.Qualifier))
+	return &lambda.Error{
+		Code: lambda.CodeResourceNotFound, Err: errNoEventInvokeConfig,
+		Message: fmt.Sprintf("The function %s doesn't have an EventInvokeConfig", g.arn(ref.Name, ref.Qualifier)),
+	}
 }
 
 // checkDestinations refuses destinations that records cannot go to.
@@ -208,37 +268,39 @@ func checkDestination(target string) error {
 
 // getEventInvokeConfig does GetFunctionEventInvokeConfig.
 func (g *gateway) getEventInvokeConfig(c *call) (any, error) {
-	fn, err := g.configuredFunction(c)
-	if err != nil {
-		return nil, err
-	}
-	return g.eventInvokeConfig(fn), nil
-}
-
-// configuredFunction gets the function of a request, which must have an event invoke config.
-func (g *gateway) configuredFunction(c *call) (*v1alpha1.Function, error) {
 	ref, err := g.eventInvokeTarget(c)
 	if err != nil {
 		return nil, err
 	}
-	fn, err := g.function(c.r.Context(), ref)
-	if isNotFound(err) || err == nil && fn.Spec.Async == nil {
+	t, err := g.eventTarget(c.r.Context(), ref)
+	if isNotFound(err) || err == nil && *t.async == nil {
 		return nil, g.noEventInvokeConfig(ref)
 	}
-	return fn, err
+	if err != nil {
+		return nil, err
+	}
+	return g.eventInvokeConfig(ref.Name, t), nil
 }
 
 // deleteEventInvokeConfig does DeleteFunctionEventInvokeConfig.
 func (g *gateway) deleteEventInvokeConfig(c *call) (any, error) {
-	fn, err := g.configuredFunction(c)
+	ref, err := g.eventInvokeTarget(c)
 	if err != nil {
 		return nil, err
 	}
-	_, err = g.adjust(c.r.Context(), lambda.Reference{Name: nameOf(fn)}, func(fn *v1alpha1.Function) error {
-		fn.Spec.Async = nil
-		delete(fn.Annotations, annotationAsyncModified)
+	_, err = g.changeEventInvoke(c.r.Context(), ref, func(t *eventTarget) error {
+		if *t.async == nil {
+			return g.noEventInvokeConfig(ref)
+		}
+		*t.async = nil
+		annotations := t.object.GetAnnotations()
+		delete(annotations, annotationAsyncModified)
+		t.object.SetAnnotations(annotations)
 		return nil
 	})
+	if isNotFound(err) {
+		return nil, g.noEventInvokeConfig(ref)
+	}
 	return nil, err
 }
 
@@ -248,7 +310,7 @@ type listEventInvokeOutput struct {
 	NextMarker                 string `json:",omitempty"`
 }
 
-// listEventInvokeConfigs does ListFunctionEventInvokeConfigs. A function has at most one.
+// listEventInvokeConfigs does ListFunctionEventInvokeConfigs: the function's, then those of its versions and aliases.
 func (g *gateway) listEventInvokeConfigs(c *call) (any, error) {
 	ref, err := g.reference(c)
 	if err != nil {
@@ -258,26 +320,53 @@ func (g *gateway) listEventInvokeConfigs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	fn, err := g.function(c.r.Context(), lambda.Reference{Name: ref.Name})
+	ctx := c.r.Context()
+	fn, err := g.function(ctx, lambda.Reference{Name: ref.Name})
 	if isNotFound(err) {
 		return nil, lambda.Errorf(lambda.CodeResourceNotFound, "The function doesn't exist.")
 	}
 	if err != nil {
 		return nil, err
 	}
+	targets, err := g.eventTargets(ctx, fn)
+	if err != nil {
+		return nil, err
+	}
 	all := []eventInvokeConfig{}
-	if fn.Spec.Async != nil {
-		all = append(all, g.eventInvokeConfig(fn))
+	for _, t := range targets {
+		if *t.async != nil {
+			all = append(all, g.eventInvokeConfig(ref.Name, t))
+		}
 	}
 	shown, next := paginate(all, page, func(e eventInvokeConfig) string { return e.FunctionArn })
 	return listEventInvokeOutput{FunctionEventInvokeConfigs: shown, NextMarker: next}, nil
 }
 
-// eventInvokeConfig makes the API's form of what happens to a function's events.
-func (g *gateway) eventInvokeConfig(fn *v1alpha1.Function) eventInvokeConfig {
-	a := fn.Spec.Async
+// eventTargets are a function, its versions and its aliases.
+func (g *gateway) eventTargets(ctx context.Context, fn *v1alpha1.Function) ([]*eventTarget, error) {
+	versions, err := engine.Versions(ctx, g.engine, fn.LambdaName())
+	if err != nil {
+		return nil, err
+	}
+	aliases, err := g.aliases(ctx, nameOf(fn))
+	if err != nil {
+		return nil, err
+	}
+	all := []*eventTarget{functionEvents(fn)}
+	for i := range versions {
+		all = append(all, versionEvents(&versions[i]))
+	}
+	for i := range aliases {
+		all = append(all, aliasEvents(&aliases[i]))
+	}
+	return all, nil
+}
+
+// eventInvokeConfig makes the API's form of what happens to events.
+func (g *gateway) eventInvokeConfig(name lambda.Name, t *eventTarget) eventInvokeConfig {
+	a := *t.async
 	out := eventInvokeConfig{
-		LastModified: seconds(asyncModified(fn)), FunctionArn: g.arn(nameOf(fn), lambda.LatestVersion),
+		LastModified: seconds(asyncModified(t)), FunctionArn: g.arn(name, t.qualifier),
 		MaximumRetryAttempts: a.MaximumRetryAttempts, MaximumEventAgeInSeconds: a.MaximumEventAgeInSeconds,
 	}
 	if a.OnSuccess != nil {
@@ -289,12 +378,13 @@ func (g *gateway) eventInvokeConfig(fn *v1alpha1.Function) eventInvokeConfig {
 	return out
 }
 
-// asyncModified is when the config changed; for one that was not made through the API, when the function did.
-func asyncModified(fn *v1alpha1.Function) time.Time {
-	if t, err := time.Parse(time.RFC3339Nano, fn.Annotations[annotationAsyncModified]); err == nil {
-		return t
+// asyncModified is when the config changed; for a function's that was not made through the API, when the function did.
+func asyncModified(t *eventTarget) time.Time {
+	fn, ok := t.object.(*v1alpha1.Function)
+	if ok && fn.Annotations[annotationAsyncModified] == "" {
+		return modified(snapshotOf(fn, ""))
 	}
-	return modified(snapshotOf(fn, ""))
+	return annotated(t.object, annotationAsyncModified)
 }
 
 // seconds is a time as the API gives it in numbers.

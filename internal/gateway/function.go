@@ -23,9 +23,10 @@ type createFunctionInput struct {
 	Publish       bool
 	Tags          map[string]string
 
-	CodeSigningConfigArn refused `why:"code is not checked for signatures"`
-	PublishTo            refused `why:"there are no capacity providers here; use Publish"`
-	TenancyConfig        refused `why:"tenant isolation is not implemented; create a function per tenant"`
+	CodeSigningConfigArn string
+	TenancyConfig        *tenancyConfig
+
+	PublishTo refused `why:"there are no capacity providers here; use Publish"`
 }
 
 func (in *createFunctionInput) check() error {
@@ -38,6 +39,7 @@ func (in *createFunctionInput) check() error {
 	}
 	f.oneOf(in.PackageType, "packageType", "Zip", "Image")
 	checkArchitectures(in.Architectures, &f)
+	in.TenancyConfig.check(&f)
 	in.settings.check(&f)
 	return f.err()
 }
@@ -62,8 +64,14 @@ func (g *gateway) createFunction(c *call) (any, error) {
 	}
 	fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
 		FunctionName: string(name), PackageType: v1alpha1.PackageType(in.PackageType), Tags: in.Tags,
-		Architectures: architectures(in.Architectures),
+		Architectures: architectures(in.Architectures), Tenancy: in.TenancyConfig.tenancy(),
 	}}
+	if err := g.attachCodeSigning(c.r.Context(), fn, in.CodeSigningConfigArn); err != nil {
+		return nil, err
+	}
+	if err := g.verifyCode(c.r.Context(), fn.Spec.CodeSigningConfig); err != nil {
+		return nil, err
+	}
 	if fn.Spec.Code, err = g.takeCode(c.r.Context(), &in.Code, upload); err != nil {
 		return nil, err
 	}
@@ -297,10 +305,11 @@ func (g *gateway) deleteVersion(ctx context.Context, ref lambda.Reference) error
 	return g.remove(ctx, v)
 }
 
-// deref is the text, or nothing.
-func deref(s *string) string {
-	if s == nil {
-		return ""
+// deref is what a pointer points to, or nothing.
+func deref[T any](value *T) T {
+	if value == nil {
+		var zero T
+		return zero
 	}
-	return *s
+	return *value
 }

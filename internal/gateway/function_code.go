@@ -54,6 +54,9 @@ func (g *gateway) updateFunctionCode(c *call) (any, error) {
 	if err := checkSource(fn.Spec.PackageType, &in.codeInput, upload); err != nil {
 		return nil, err
 	}
+	if err := g.verifyCode(c.r.Context(), fn.Spec.CodeSigningConfig); err != nil {
+		return nil, err
+	}
 	if err := g.fetchCode(c.r.Context(), &in.s3Input, upload); err != nil {
 		return nil, err
 	}

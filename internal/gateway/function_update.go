@@ -36,8 +36,14 @@ func (g *gateway) updateFunctionConfiguration(c *call) (any, error) {
 		return nil, err
 	}
 	ctx := c.r.Context()
-	if _, err := g.function(ctx, ref); err != nil {
+	known, err := g.function(ctx, ref)
+	if err != nil {
 		return nil, err
+	}
+	if len(in.Layers) > 0 {
+		if err := g.verifyCode(ctx, known.Spec.CodeSigningConfig); err != nil {
+			return nil, err
+		}
 	}
 	if err := g.checkLayers(ctx, in.Layers); err != nil {
 		return nil, err

@@ -95,6 +95,19 @@ func proofs() map[string]string {
 		"updateFunctionConfigurationInput.RevisionId":      "TestRevisions",
 		"urlInput.AuthType":                                "TestURLsForSignedRequests",
 		"urlInput.InvokeMode":                              "TestURLMembersArrive",
+
+		// Configs.
+		"allowedPublishers.SigningProfileVersionArns":       "TestCodeSigningConfigs",
+		"codeSigningInput.Description":                      "TestCodeSigningConfigs",
+		"codeSigningPolicies.UntrustedArtifactOnDeployment": "TestCodeSigningConfigs",
+		"createCodeSigningInput.Tags":                       "TestCodeSigningConfigs",
+		"createFunctionInput.CodeSigningConfigArn":          "TestCodeSigningOfFunctions",
+		"provisionedInput.ProvisionedConcurrentExecutions":  "TestProvisionedConcurrency",
+		"putSigningInput.CodeSigningConfigArn":              "TestCodeSigningOfFunctions",
+		"recursionConfig.RecursiveLoop":                     "TestRecursionConfig",
+		"runtimeManagementInput.RuntimeVersionArn":          "TestRuntimeManagementConfig",
+		"runtimeManagementInput.UpdateRuntimeOn":            "TestRuntimeManagementConfig",
+		"tenancyConfig.TenantIsolationMode":                 "TestTenancyConfig",
 	}
 }
 

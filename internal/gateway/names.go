@@ -36,8 +36,10 @@ func (g *gateway) reference(c *call) (lambda.Reference, error) {
 func narrow(operation string) bool {
 	switch operation {
 	case "CreateAlias", "CreateFunctionUrlConfig", "DeleteAlias", "DeleteFunctionConcurrency", "DeleteFunctionUrlConfig",
-		"GetAlias", "GetFunctionConcurrency", "GetFunctionUrlConfig", "ListAliases", "ListFunctionUrlConfigs",
-		"PublishVersion", "PutFunctionConcurrency", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration",
+		"DeleteProvisionedConcurrencyConfig", "GetAlias", "GetFunctionConcurrency", "GetFunctionRecursionConfig",
+		"GetFunctionUrlConfig", "GetProvisionedConcurrencyConfig", "ListAliases", "ListFunctionUrlConfigs",
+		"ListProvisionedConcurrencyConfigs", "PublishVersion", "PutFunctionConcurrency", "PutFunctionRecursionConfig",
+		"PutProvisionedConcurrencyConfig", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration",
 		"UpdateFunctionUrlConfig":
 		return true
 	default:

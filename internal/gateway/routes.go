@@ -9,7 +9,6 @@ import (
 // handlers says how each operation is done. Those that are not in it are refused.
 func (g *gateway) handlers() map[string]handler {
 	const (
-		onlyLatest  = "Qualifier of a version or alias"
 		onlyNone    = "AuthType=AWS_IAM without a verifier of signatures"
 		onlyRuntime = "X-Amz-Durable-Execution-Name"
 		noBuckets   = "S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE"
@@ -43,14 +42,19 @@ func (g *gateway) handlers() map[string]handler {
 		"ListLayerVersions":    {call: g.listLayerVersions},
 		"ListLayers":           {call: g.listLayers},
 
-		"TagResource":   {call: g.tagResource, input: tagResourceInput{}, refuses: "Resource of a layer or code signing config"},
-		"UntagResource": {call: g.untagResource, refuses: "Resource of a layer or code signing config"},
-		"ListTags":      {call: g.listTags, refuses: "Resource of a layer or code signing config"},
+		"TagResource":   {call: g.tagResource, input: tagResourceInput{}},
+		"UntagResource": {call: g.untagResource},
+		"ListTags":      {call: g.listTags},
 
 		"GetAccountSettings":        {call: g.getAccountSettings},
 		"PutFunctionConcurrency":    {call: g.putFunctionConcurrency, input: concurrency{}},
 		"GetFunctionConcurrency":    {call: g.getFunctionConcurrency},
 		"DeleteFunctionConcurrency": {call: g.deleteFunctionConcurrency},
+
+		"PutProvisionedConcurrencyConfig":    {call: g.putProvisioned, input: provisionedInput{}},
+		"GetProvisionedConcurrencyConfig":    {call: g.getProvisioned},
+		"DeleteProvisionedConcurrencyConfig": {call: g.deleteProvisioned},
+		"ListProvisionedConcurrencyConfigs":  {call: g.listProvisioned},
 
 		"CreateFunctionUrlConfig": {call: g.createURLConfig, input: urlInput{}, refuses: onlyNone},
 		"GetFunctionUrlConfig":    {call: g.getURLConfig},
@@ -58,8 +62,8 @@ func (g *gateway) handlers() map[string]handler {
 		"DeleteFunctionUrlConfig": {call: g.deleteURLConfig},
 		"ListFunctionUrlConfigs":  {call: g.listURLConfigs},
 
-		"PutFunctionEventInvokeConfig":    {call: g.putEventInvokeConfig, input: eventInvokeInput{}, refuses: onlyLatest},
-		"UpdateFunctionEventInvokeConfig": {call: g.updateEventInvokeConfig, input: eventInvokeInput{}, refuses: onlyLatest},
+		"PutFunctionEventInvokeConfig":    {call: g.putEventInvokeConfig, input: eventInvokeInput{}},
+		"UpdateFunctionEventInvokeConfig": {call: g.updateEventInvokeConfig, input: eventInvokeInput{}},
 		"GetFunctionEventInvokeConfig":    {call: g.getEventInvokeConfig},
 		"DeleteFunctionEventInvokeConfig": {call: g.deleteEventInvokeConfig},
 		"ListFunctionEventInvokeConfigs":  {call: g.listEventInvokeConfigs},
@@ -74,7 +78,28 @@ func (g *gateway) handlers() map[string]handler {
 		"GetResourcePolicy":            {call: g.getResourcePolicy},
 		"DeleteResourcePolicy":         {call: g.deleteResourcePolicy},
 
-		"GetFunctionCodeSigningConfig": {call: g.getFunctionCodeSigningConfig},
+		"PutFunctionRecursionConfig": {call: g.putRecursion, input: recursionConfig{}},
+		"GetFunctionRecursionConfig": {call: g.getRecursion},
+		"PutRuntimeManagementConfig": {call: g.putRuntimeManagement, input: runtimeManagementInput{}, refuses: refusesPinnedRuns},
+		"GetRuntimeManagementConfig": {call: g.getRuntimeManagement},
+		"PutFunctionScalingConfig":   {call: g.putScaling, refuses: "every FunctionScalingConfig, as there are no capacity providers"},
+		"GetFunctionScalingConfig":   {call: g.getScaling},
+
+		"CreateEventSourceMapping": {call: g.createEventSource, refuses: "every event source, as nothing polls them"},
+		"GetEventSourceMapping":    {call: g.noMapping},
+		"UpdateEventSourceMapping": {call: g.updateEventSource},
+		"DeleteEventSourceMapping": {call: g.noMapping},
+		"ListEventSourceMappings":  {call: g.listEventSources},
+
+		"CreateCodeSigningConfig":          {call: g.createCodeSigning, input: createCodeSigningInput{}},
+		"GetCodeSigningConfig":             {call: g.getCodeSigning},
+		"UpdateCodeSigningConfig":          {call: g.updateCodeSigning, input: codeSigningInput{}},
+		"DeleteCodeSigningConfig":          {call: g.deleteCodeSigning},
+		"ListCodeSigningConfigs":           {call: g.listCodeSigning},
+		"ListFunctionsByCodeSigningConfig": {call: g.listSigned},
+		"PutFunctionCodeSigningConfig":     {call: g.putFunctionCodeSigning, input: putSigningInput{}},
+		"GetFunctionCodeSigningConfig":     {call: g.getFunctionCodeSigning},
+		"DeleteFunctionCodeSigningConfig":  {call: g.deleteFunctionCodeSigning},
 	}
 }
 
@@ -96,13 +121,7 @@ func wayOut(operation string) string {
 // waysOut is what to do instead, by a part of the operation's name; the first that fits counts.
 func waysOut() []struct{ part, text string } {
 	return []struct{ part, text string }{
-		{"EventSourceMapping", "connect queues and streams with a trigger of the cluster, or call Invoke from where the events are"},
-		{"CodeSigning", "code is not checked for signatures"},
-		{"ProvisionedConcurrency", "set concurrency.provisioned in the Function object to keep environments initialized"},
 		{"CapacityProvider", "there are no capacity providers, functions run on this machine or in this cluster"},
 		{"Durable", "durable functions are not supported"},
-		{"Recursion", "recursive calls are not detected"},
-		{"Scaling", "set concurrency in the Function object"},
-		{"RuntimeManagement", "runtimes are those of this installation and change with it"},
 	}
 }

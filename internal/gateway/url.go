@@ -11,7 +11,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// annotationModified is when a function URL last changed, which has no member of its own.
+// annotationModified is when an object such as a function URL last changed, where it has no member for that.
 const annotationModified = v1alpha1.Group + "/last-modified"
 
 var urlQualifierForm = regexp.MustCompile(`^[0-9a-zA-Z-_]*[a-zA-Z-_][0-9a-zA-Z-_]*$`)

@@ -77,6 +77,15 @@ func (f *faults) oneOf(value, member string, allowed ...string) {
 	}
 }
 
+// enum is oneOf for a text that was given, be it empty.
+func (f *faults) enum(value, member string, allowed ...string) {
+	if value == "" {
+		f.add(value, member, "Member must satisfy enum value set: [%s]", strings.Join(allowed, ", "))
+		return
+	}
+	f.oneOf(value, member, allowed...)
+}
+
 // list is a list as AWS shows it.
 func list[T any](items []T) string {
 	texts := make([]string, len(items))

@@ -13,7 +13,9 @@ type Code string
 // [Code.MessageMember].
 const (
 	CodeAccessDenied                       Code = "AccessDeniedException"
+	CodeCodeSigningConfigNotFound          Code = "CodeSigningConfigNotFoundException"
 	CodeCodeStorageExceeded                Code = "CodeStorageExceededException"
+	CodeCodeVerificationFailed             Code = "CodeVerificationFailedException"
 	CodeIncompleteSignature                Code = "IncompleteSignatureException"
 	CodeInvalidParameterValue              Code = "InvalidParameterValueException"
 	CodeInvalidRequestContent              Code = "InvalidRequestContentException"
@@ -25,6 +27,7 @@ const (
 	CodePolicyLengthExceeded               Code = "PolicyLengthExceededException"
 	CodePreconditionFailed                 Code = "PreconditionFailedException"
 	CodeProvisionedConcurrencyConfigAbsent Code = "ProvisionedConcurrencyConfigNotFoundException"
+	CodeRecursiveInvocation                Code = "RecursiveInvocationException"
 	CodeRequestEntityTooLarge              Code = "RequestEntityTooLargeException"
 	CodeRequestTooLarge                    Code = "RequestTooLargeException"
 	CodeResourceConflict                   Code = "ResourceConflictException"
@@ -51,6 +54,8 @@ func shapes() map[Code]shape {
 		CodeInvalidParameterValue:              {400, "message", true},
 		CodeInvalidRequestContent:              {400, "message", true},
 		CodeCodeStorageExceeded:                {400, "message", true},
+		CodeCodeVerificationFailed:             {400, "Message", true},
+		CodeRecursiveInvocation:                {400, "Message", true},
 		CodePolicyLengthExceeded:               {400, "message", true},
 		CodeValidation:                         {400, "message", false},
 		CodeAccessDenied:                       {403, "Message", false},
@@ -59,6 +64,7 @@ func shapes() map[Code]shape {
 		CodeMissingAuthenticationToken:         {403, "message", false},
 		CodeUnrecognizedClient:                 {403, "message", false},
 		CodeResourceNotFound:                   {404, "Message", true},
+		CodeCodeSigningConfigNotFound:          {404, "Message", true},
 		CodeProvisionedConcurrencyConfigAbsent: {404, "message", true},
 		CodeUnknownOperation:                   {404, "message", false},
 		CodeResourceConflict:                   {409, "message", true},

@@ -284,6 +284,8 @@ func assign(to, from v1alpha1.Object) error {
 		return copyInto(t, from, (*v1alpha1.FunctionURLConfig).DeepCopyInto)
 	case *v1alpha1.ResourcePolicy:
 		return copyInto(t, from, (*v1alpha1.ResourcePolicy).DeepCopyInto)
+	case *v1alpha1.CodeSigningConfig:
+		return copyInto(t, from, (*v1alpha1.CodeSigningConfig).DeepCopyInto)
 	default:
 		return fmt.Errorf("no kind of %s: %T", v1alpha1.GroupVersion(), to)
 	}
