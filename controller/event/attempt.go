@@ -38,7 +38,7 @@ func (r *Reconciler) attempt(ctx context.Context, a *v1alpha1.AsyncInvocation) (
 		r.log().Warn("an event is given up because its function was deleted", "namespace", a.Namespace, "function", ev.Function.Name, "requestId", ev.ID)
 		return delivery.Step{}, nil
 	}
-	policy, err := r.policy(ctx, fn, ev.Function.Qualifier)
+	policy, err := r.policy(ctx, fn, ev.Function.Qualifier, ev.Function.Qualifier)
 	if err != nil {
 		return delivery.Step{}, err
 	}
@@ -70,14 +70,14 @@ func (r *Reconciler) patient(ctx context.Context, longest time.Duration) (contex
 
 // decide reads what holds for the event now that its function has run, or was refused with failure.
 func (r *Reconciler) decide(ctx context.Context, fn *v1alpha1.Function, ev delivery.Event, result *lambda.Result, failure error) delivery.Step {
-	qualifier := ev.Function.Qualifier
+	ran := ev.Function.Qualifier
 	if result != nil && result.ExecutedVersion != "" {
-		qualifier = result.ExecutedVersion
+		ran = result.ExecutedVersion
 	}
 	ended := r.now()
-	policy, err := r.policy(ctx, fn, qualifier)
+	policy, err := r.policy(ctx, fn, ev.Function.Qualifier, ran)
 	if err != nil {
-		r.log().Error("where dead letters go cannot be read; they go nowhere", "namespace", fn.Namespace, "function", fn.Name, "requestId", ev.ID, "error", err)
+		r.log().Error("where records and dead letters go cannot be read; what the function says holds", "namespace", fn.Namespace, "function", fn.Name, "requestId", ev.ID, "error", err)
 		policy = r.policyOf(fn, nil)
 	}
 	return delivery.Decide(ev, policy, result, failure, ended)
@@ -118,10 +118,30 @@ func (r *Reconciler) function(ctx context.Context, namespace string, name lambda
 	}
 }
 
-// policy reads what holds for events of a function under a qualifier.
-func (r *Reconciler) policy(ctx context.Context, fn *v1alpha1.Function, qualifier string) (delivery.Policy, error) {
-	ran, err := r.specOf(ctx, fn, qualifier)
-	return r.policyOf(fn, ran), err
+// policy reads what holds for events of a function that name a qualifier, where another, a version, ran or would run.
+func (r *Reconciler) policy(ctx context.Context, fn *v1alpha1.Function, named, ran string) (delivery.Policy, error) {
+	spec, err := r.specOf(ctx, fn, ran)
+	if err != nil {
+		return r.policyOf(fn, spec), err
+	}
+	own, err := r.eventsOf(ctx, fn, named)
+	return r.policyOf(fn, spec).Under(own), err
+}
+
+// eventsOf is what a version or alias says of the events that name it; nil if it says nothing or has gone.
+func (r *Reconciler) eventsOf(ctx context.Context, fn *v1alpha1.Function, qualifier string) (*v1alpha1.Async, error) {
+	if !isVersion(qualifier) {
+		alias := new(v1alpha1.Alias)
+		_, err := r.get(ctx, fn.Namespace, v1alpha1.AliasObjectName(fn.LambdaName(), qualifier), alias)
+		return alias.Spec.Async, err
+	}
+	number, ok := numberOf(qualifier)
+	if !ok {
+		return nil, nil
+	}
+	version := new(v1alpha1.Version)
+	_, err := r.get(ctx, fn.Namespace, v1alpha1.VersionObjectName(fn.LambdaName(), number), version)
+	return version.Spec.Async, err
 }
 
 func (r *Reconciler) policyOf(fn *v1alpha1.Function, ran *v1alpha1.FunctionSpec) delivery.Policy {

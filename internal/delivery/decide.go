@@ -54,14 +54,28 @@ func PolicyOf(function, ran *v1alpha1.FunctionSpec, id lambda.Identity) Policy {
 	if function != nil {
 		async = function.Async
 	}
-	p.Retries, p.Age = int(async.RetryAttempts()), async.EventAge()
-	if async != nil {
-		p.OnSuccess, p.OnFailure = target(async.OnSuccess), target(async.OnFailure)
-	}
+	p.take(async)
 	if ran != nil {
 		p.DeadLetter = target(ran.DeadLetter)
 	}
 	return p
+}
+
+// Under is the policy for events that name a version or an alias with rules of its own, which replace all of the function's.
+// Where it has none, own is nil and the function's hold.
+func (p Policy) Under(own *v1alpha1.Async) Policy {
+	if own != nil {
+		p.take(own)
+	}
+	return p
+}
+
+// take makes retries, age and destinations those of async, which may be nil.
+func (p *Policy) take(async *v1alpha1.Async) {
+	p.Retries, p.Age, p.OnSuccess, p.OnFailure = int(async.RetryAttempts()), async.EventAge(), "", ""
+	if async != nil {
+		p.OnSuccess, p.OnFailure = target(async.OnSuccess), target(async.OnFailure)
+	}
 }
 
 func target(d *v1alpha1.Destination) string {

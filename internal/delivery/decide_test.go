@@ -182,3 +182,16 @@ func TestPolicyOf(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyUnder(t *testing.T) {
+	zero := int32(0)
+	function := Policy{Retries: 1, Age: time.Minute, OnSuccess: "http://s/", OnFailure: "http://f/", DeadLetter: "http://d/", Delay: time.Second}
+	if diff := cmp.Diff(function, function.Under(nil)); diff != "" {
+		t.Errorf("a qualifier that says nothing changes the policy\n%s", diff)
+	}
+	own := &v1alpha1.Async{MaximumRetryAttempts: &zero, OnFailure: &v1alpha1.Destination{Destination: "http://own/"}}
+	want := Policy{Age: 6 * time.Hour, OnFailure: "http://own/", DeadLetter: "http://d/", Delay: time.Second}
+	if diff := cmp.Diff(want, function.Under(own)); diff != "" {
+		t.Errorf("what a qualifier says replaces all that the function says\n%s", diff)
+	}
+}

@@ -106,7 +106,7 @@ func (e *Engine) policyOf(r *route, ref lambda.Reference, result *lambda.Result)
 	if err == nil {
 		ran = r.specOf(label)
 	}
-	p := delivery.PolicyOf(r.specOf(lambda.LatestVersion), ran, e.cfg.Identity)
+	p := delivery.PolicyOf(r.specOf(lambda.LatestVersion), ran, e.cfg.Identity).Under(r.eventsOf(ref.Qualifier))
 	p.Delay = e.cfg.RetryDelay
 	return p
 }

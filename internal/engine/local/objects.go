@@ -48,7 +48,9 @@ func (e *Engine) ListPage(ctx context.Context, list runtime.Object, labels map[s
 	if err := e.usable(ctx); err != nil {
 		return "", err
 	}
-	return e.store.ListPage(list, labels, p.After, p.Limit)
+	next, err = e.store.ListPage(list, labels, p.After, p.Limit)
+	e.observeAll(list)
+	return next, err
 }
 
 // Create adds obj. Code that it names by digest must have been put before.

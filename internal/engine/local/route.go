@@ -25,6 +25,7 @@ type route struct {
 	function *v1alpha1.Function                // nil once deleted
 	versions map[string]*v1alpha1.FunctionSpec // by number: what was published
 	aliases  map[string]*v1alpha1.Alias        // by name
+	events   map[string]*v1alpha1.Async        // by qualifier: what holds for events that name it, where that is its own
 	slots    map[string]*slot                  // by version: $LATEST or a number
 }
 
@@ -124,8 +125,10 @@ func (e *Engine) replace(r *route, function *v1alpha1.Function, versions []v1alp
 	defer r.mu.Unlock()
 	r.function = function
 	r.aliases = make(map[string]*v1alpha1.Alias, len(aliases))
+	r.events = make(map[string]*v1alpha1.Async)
 	for i := range aliases {
 		r.aliases[aliases[i].Spec.Name] = &aliases[i]
+		r.events[aliases[i].Spec.Name] = aliases[i].Spec.Async
 	}
 	r.versions = make(map[string]*v1alpha1.FunctionSpec, len(versions))
 	wanted := make(map[string]bool, len(versions)+1)
@@ -139,6 +142,7 @@ func (e *Engine) replace(r *route, function *v1alpha1.Function, versions []v1alp
 		e.fit(r, label, workKey{kindVersion, v.Name}, v.UID, &v.Status, r.provisioned(label, v.Spec.ProvisionedConcurrency))
 		wanted[label] = true
 		r.versions[label] = &v.Spec.Function
+		r.events[label] = v.Spec.Async
 	}
 	for label, s := range r.slots {
 		if !wanted[label] {
@@ -239,6 +243,13 @@ func (r *route) specOf(label string) *v1alpha1.FunctionSpec {
 		return &r.function.Spec
 	}
 	return r.versions[label]
+}
+
+// eventsOf is what a version or alias says of the events that name it; nil if it says nothing.
+func (r *route) eventsOf(qualifier string) *v1alpha1.Async {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.events[qualifier]
 }
 
 // aliasObjects are the names of the alias objects.
