@@ -95,7 +95,7 @@ func (g *gateway) addLayerVersionPermission(c *call) (any, error) {
 		if err := addStatement(doc, statement); err != nil {
 			return err
 		}
-		return checkPolicyRevision(c.query("RevisionId"), stored, nil, "GetLayerPolicy")
+		return checkPolicyRevision(c.query("RevisionId"), stored, "", "GetLayerPolicy")
 	})
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (g *gateway) removeLayerVersionPermission(c *call) (any, error) {
 		if stored == nil {
 			return noPolicy()
 		}
-		if err := checkPolicyRevision(c.query("RevisionId"), stored, nil, "GetLayerPolicy"); err != nil {
+		if err := checkPolicyRevision(c.query("RevisionId"), stored, "", "GetLayerPolicy"); err != nil {
 			return err
 		}
 		return removeStatement(doc, sid)

@@ -149,7 +149,7 @@ func (g *gateway) addPermission(c *call) (any, error) {
 		return nil, err
 	}
 	_, err = g.changePolicy(ctx, s, func(stored *v1alpha1.ResourcePolicy, doc *policy.Document) error {
-		if err := checkPolicyRevision(in.RevisionId, stored, s.owner, "GetPolicy"); err != nil {
+		if err := checkPolicyRevision(in.RevisionId, stored, s.revision, "GetPolicy"); err != nil {
 			return err
 		}
 		return addStatement(doc, statement)
@@ -172,13 +172,21 @@ func (g *gateway) permissionSubject(ctx context.Context, ref lambda.Reference) (
 	}
 	switch {
 	case ref.Qualifier == "":
-		s.owner = fn
+		s.revision = snapshotRevision(snapshotOf(fn, ""))
 	case isVersion(ref.Qualifier):
-		s.owner, err = g.version(ctx, ref, ref.Qualifier)
+		v, missing := g.version(ctx, ref, ref.Qualifier)
+		if missing != nil {
+			return s, missing
+		}
+		s.revision = snapshotRevision(versionSnapshot(v, ""))
 	case strings.Contains(ref.Qualifier, "$"):
 		err = g.functionNotFound(ref.Name, ref.Qualifier) // no alias has such a name
 	default:
-		s.owner, err = g.alias(ctx, ref)
+		a, missing := g.alias(ctx, ref)
+		if missing != nil {
+			return s, missing
+		}
+		s.revision = aliasRevision(&a.ObjectMeta)
 	}
 	return s, err
 }
@@ -208,7 +216,7 @@ func (g *gateway) removePermission(c *call) (any, error) {
 		if err := removeStatement(doc, sid); err != nil {
 			return err
 		}
-		return checkPolicyRevision(c.query("RevisionId"), stored, nil, "GetPolicy")
+		return checkPolicyRevision(c.query("RevisionId"), stored, "", "GetPolicy")
 	})
 	return nil, err
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -18,9 +17,9 @@ const defaultPolicyID = "default"
 
 // subject is what a policy is for.
 type subject struct {
-	spec  v1alpha1.ResourcePolicySpec // without the policy
-	arn   string
-	owner metav1.Object // the function, version, alias or layer version
+	spec     v1alpha1.ResourcePolicySpec // without the policy
+	arn      string
+	revision string // of the function, version or alias; layer versions have none
 }
 
 // resourcePolicy gives the policy of a function, or of the version or alias that ref names; nil if there is none. One that
@@ -174,13 +173,13 @@ func policyRevision(p *v1alpha1.ResourcePolicy) string {
 
 // checkPolicyRevision fails if a caller names a revision that is not the policy's. Where there is no policy yet, that of what
 // it will be for is as good: tools know no other. operation is where to ask for the latest one.
-func checkPolicyRevision(given string, stored *v1alpha1.ResourcePolicy, owner metav1.Object, operation string) error {
+func checkPolicyRevision(given string, stored *v1alpha1.ResourcePolicy, owner, operation string) error {
 	switch {
 	case given == "":
 		return nil
 	case stored != nil && given == policyRevision(stored):
 		return nil
-	case stored == nil && owner != nil && given == revision(owner):
+	case stored == nil && given == owner:
 		return nil
 	default:
 		return lambda.Errorf(lambda.CodePreconditionFailed, "The Revision Id provided does not match the latest Revision Id. "+

@@ -59,7 +59,7 @@ func (g *gateway) putResourcePolicy(c *call) (any, error) {
 	}
 	stored, err := g.changePolicy(c.r.Context(), s, func(stored *v1alpha1.ResourcePolicy, doc *policy.Document) error {
 		*doc = *given
-		return checkPolicyRevision(in.RevisionId, stored, s.owner, "GetResourcePolicy")
+		return checkPolicyRevision(in.RevisionId, stored, s.revision, "GetResourcePolicy")
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (g *gateway) deleteResourcePolicy(c *call) (any, error) {
 			return noPolicy()
 		}
 		doc.Statements = nil
-		return checkPolicyRevision(c.query("RevisionId"), stored, nil, "GetResourcePolicy")
+		return checkPolicyRevision(c.query("RevisionId"), stored, "", "GetResourcePolicy")
 	})
 	return nil, err
 }

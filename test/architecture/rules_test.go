@@ -140,6 +140,9 @@ func imports() map[string][]string {
 
 		"functions": {},
 
+		// The benchmark fills a data folder with more functions than it would create one by one.
+		"bench": {"api/v1alpha1", "internal/engine/local/store"},
+
 		// What the operator of a cluster decides.
 		"internal/platform": {"buildtemplates", "internal/lambda"},
 
