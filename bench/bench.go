@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 // environments is how many execution environments the loaded pod has.
@@ -26,14 +28,6 @@ type bench struct {
 	peerPath                     string
 
 	echo, proxy *child
-}
-
-// row is one line of the table.
-type row struct {
-	what  string
-	value string
-	bound string
-	met   bool
 }
 
 // peers are other servers to measure.
@@ -75,13 +69,13 @@ func (b *bench) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return report(w, rows)
+	return table.Write(w, rows)
 }
 
-func (b *bench) measure() (rows []row, err error) {
+func (b *bench) measure() (rows []table.Row, err error) {
 	for _, m := range []struct {
 		name string
-		run  func() ([]row, error)
+		run  func() ([]table.Row, error)
 	}{
 		{"load", b.underLoad},
 		{"single", b.singleCaller},
@@ -101,26 +95,6 @@ func (b *bench) measure() (rows []row, err error) {
 		rows = append(rows, more...)
 	}
 	return rows, nil
-}
-
-func report(w io.Writer, rows []row) error {
-	missed := 0
-	fmt.Fprint(w, "| what | measured | bound | met |\n|---|---|---|---|\n")
-	for _, r := range rows {
-		met := "yes"
-		switch {
-		case r.bound == "":
-			met = ""
-		case !r.met:
-			met = "**no**"
-			missed++
-		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", r.what, r.value, r.bound, met)
-	}
-	if missed > 0 {
-		return fmt.Errorf("%d bounds do not hold", missed)
-	}
-	return nil
 }
 
 // startPod starts runtime-api with the Go function.
@@ -181,9 +155,9 @@ func (b *bench) compare(servers []server, l load) (map[string]measured, error) {
 	middle := make(map[string]measured)
 	for name, ms := range all {
 		middle[name] = measured{
-			wall:   median(pick(ms, func(m measured) time.Duration { return m.wall })),
-			median: median(pick(ms, func(m measured) time.Duration { return m.median })),
-			cpu:    median(pick(ms, func(m measured) time.Duration { return m.cpu })),
+			wall:   table.Median(pick(ms, func(m measured) time.Duration { return m.wall })),
+			median: table.Median(pick(ms, func(m measured) time.Duration { return m.median })),
+			cpu:    table.Median(pick(ms, func(m measured) time.Duration { return m.cpu })),
 		}
 	}
 	return middle, nil
@@ -197,7 +171,7 @@ func pick[T any](ms []measured, f func(measured) T) []T {
 	return out
 }
 
-func (b *bench) underLoad() ([]row, error) {
+func (b *bench) underLoad() ([]table.Row, error) {
 	servers, stop, err := b.servers(environments)
 	if err != nil {
 		return nil, err
@@ -207,22 +181,22 @@ func (b *bench) underLoad() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := []row{
-		ratio("CPU of `runtime-api` per invocation, 64 callers, 4 environments, in units of the echo server's CPU per request",
-			m["runtime-api"].cpu.Seconds()/m["echo"].cpu.Seconds(), atMost(3.0)),
-		ratio("requests/s, 64 callers, 4 environments, in units of a third of the echo server's",
-			m["runtime-api"].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3), atLeast(0.5)),
-		{what: "the same with the one-hop proxy instead of `runtime-api`: CPU; requests/s", value: fmt.Sprintf("%.2f; %.2f",
+	rows := []table.Row{
+		table.Ratio("CPU of `runtime-api` per invocation, 64 callers, 4 environments, in units of the echo server's CPU per request",
+			m["runtime-api"].cpu.Seconds()/m["echo"].cpu.Seconds(), table.AtMost(3.0)),
+		table.Ratio("requests/s, 64 callers, 4 environments, in units of a third of the echo server's",
+			m["runtime-api"].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3), table.AtLeast(0.5)),
+		{What: "the same with the one-hop proxy instead of `runtime-api`: CPU; requests/s", Value: fmt.Sprintf("%.2f; %.2f",
 			m["proxy"].cpu.Seconds()/m["echo"].cpu.Seconds(), m["proxy"].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3))},
 	}
 	for _, p := range b.peers {
-		rows = append(rows, row{what: "the same with " + p.name, value: fmt.Sprintf("%.2f; %.2f",
+		rows = append(rows, table.Row{What: "the same with " + p.name, Value: fmt.Sprintf("%.2f; %.2f",
 			m[p.name].cpu.Seconds()/m["echo"].cpu.Seconds(), m[p.name].perSecond(b.requests)/(m["echo"].perSecond(b.requests)/3))})
 	}
 	return rows, nil
 }
 
-func (b *bench) singleCaller() ([]row, error) {
+func (b *bench) singleCaller() ([]table.Row, error) {
 	servers, stop, err := b.servers(1)
 	if err != nil {
 		return nil, err
@@ -232,11 +206,11 @@ func (b *bench) singleCaller() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{ratio("median of one caller, warm, in units of the one-hop proxy's median",
-		m["runtime-api"].median.Seconds()/m["proxy"].median.Seconds(), atMost(1.1))}, nil
+	return []table.Row{table.Ratio("median of one caller, warm, in units of the one-hop proxy's median",
+		m["runtime-api"].median.Seconds()/m["proxy"].median.Seconds(), table.AtMost(1.1))}, nil
 }
 
-func (b *bench) largePayload() ([]row, error) {
+func (b *bench) largePayload() ([]table.Row, error) {
 	servers, stop, err := b.servers(1)
 	if err != nil {
 		return nil, err
@@ -249,24 +223,6 @@ func (b *bench) largePayload() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{ratio("6 MB there and back, in units of the echo server's time",
-		m["runtime-api"].median.Seconds()/m["echo"].median.Seconds(), atMost(3.0))}, nil
-}
-
-// bound is a limit for a ratio.
-type bound struct {
-	text  string
-	holds func(float64) bool
-}
-
-func atMost(limit float64) bound {
-	return bound{fmt.Sprintf("≤ %g", limit), func(v float64) bool { return v <= limit }}
-}
-
-func atLeast(limit float64) bound {
-	return bound{fmt.Sprintf("≥ %g", limit), func(v float64) bool { return v >= limit }}
-}
-
-func ratio(what string, v float64, b bound) row {
-	return row{what: what, value: fmt.Sprintf("%.2f", v), bound: b.text, met: b.holds(v)}
+	return []table.Row{table.Ratio("6 MB there and back, in units of the echo server's time",
+		m["runtime-api"].median.Seconds()/m["echo"].median.Seconds(), table.AtMost(3.0))}, nil
 }

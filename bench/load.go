@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 // load is a number of requests sent by a number of callers that each wait for their answer.
@@ -47,7 +49,7 @@ func (l load) run(watched ...*child) (measured, error) {
 			return m, err
 		}
 	}
-	m.median = median(slices.Concat(took...))
+	m.median = table.Median(slices.Concat(took...))
 	return m, nil
 }
 
@@ -82,13 +84,4 @@ func (l load) one(client *http.Client) error {
 		return fmt.Errorf("%s answered %s with %d bytes, want 200 with %d", l.url, resp.Status, n, len(l.body))
 	}
 	return nil
-}
-
-// median is the middle one; 0 of none.
-func median[T int64 | float64 | time.Duration](values []T) T {
-	if len(values) == 0 {
-		return 0
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

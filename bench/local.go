@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 // localEngine measures lambkin serve and lambkin dev.
-func (b *bench) localEngine() ([]row, error) {
+func (b *bench) localEngine() ([]table.Row, error) {
 	dir, err := os.MkdirTemp("", "lambkin-bench")
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func (b *bench) localEngine() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{serving, cold, edit}, nil
+	return []table.Row{serving, cold, edit}, nil
 }
 
 // local is a running lambkin serve with its data.
@@ -54,17 +56,17 @@ func (l *local) serve(data string) (*child, time.Duration, error) {
 	return start([]string{l.lambkin, "serve", "--addr", "{addr}", "--data-dir", filepath.Join(l.dir, data)}, nil)
 }
 
-func (l *local) serveStarts() (row, error) {
+func (l *local) serveStarts() (table.Row, error) {
 	var took []time.Duration
 	for n := range l.rounds {
 		s, listening, err := l.serve(fmt.Sprint("start-", n))
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		took = append(took, listening)
 		s.stop()
 	}
-	return absolute("`lambkin serve`: start to listening", milliseconds(median(took)), "ms", 100), nil
+	return table.Absolute("`lambkin serve`: start to listening", milliseconds(table.Median(took)), "ms", 100), nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -94,35 +96,35 @@ func (l *local) invoke(name string) (string, time.Duration, error) {
 }
 
 // coldInvoke measures a function's first call beyond what its process needs to start and a warm call takes.
-func (l *local) coldInvoke() (row, error) {
+func (l *local) coldInvoke() (table.Row, error) {
 	code := filepath.Join(l.dir, "code")
 	if err := os.Mkdir(code, 0o755); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	if err := copyFile(l.handler, filepath.Join(code, "bootstrap")); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	own, err := l.ownStart()
 	if err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	var beyond []time.Duration
 	for n := range l.rounds {
 		name := fmt.Sprint("cold-", n)
 		if err := l.command("deploy", name, code, "--runtime", "provided.al2023", "--handler", "bootstrap"); err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		_, cold, err := l.invoke(name)
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		_, warm, err := l.invoke(name)
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		beyond = append(beyond, cold-warm-own)
 	}
-	return absolute("`lambkin serve`: a cold invoke beyond the runtime's own start and a warm invoke", milliseconds(median(beyond)), "ms", 30), nil
+	return table.Absolute("`lambkin serve`: a cold invoke beyond the runtime's own start and a warm invoke", milliseconds(table.Median(beyond)), "ms", 30), nil
 }
 
 // ownStart is how long the function's process takes from its start to its first request for work.
@@ -135,7 +137,7 @@ func (l *local) ownStart() (time.Duration, error) {
 		}
 		took = append(took, t)
 	}
-	return median(took), nil
+	return table.Median(took), nil
 }
 
 func firstRequest(handler string) (time.Duration, error) {
@@ -170,42 +172,42 @@ func copyFile(from, to string) error {
 }
 
 // edit measures the time from saving a file to the first answer of the new code, under lambkin dev.
-func (l *local) edit() (row, error) {
+func (l *local) edit() (table.Row, error) {
 	code := filepath.Join(l.dir, "edited")
 	if err := os.Mkdir(code, 0o755); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	file := filepath.Join(code, "index.mjs")
 	write := func(n int) error {
 		return os.WriteFile(file, fmt.Appendf(nil, "export const handler = async () => %d;\n", n), 0o600)
 	}
 	if err := write(0); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	dev := exec.CommandContext(ctx, l.lambkin, "--endpoint", "http://"+l.server.addr, "dev", "edited", code)
 	dev.Cancel = func() error { return dev.Process.Signal(os.Interrupt) }
 	if err := dev.Start(); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	defer func() { stop(); _ = dev.Wait() }() // it was interrupted
 	if _, err := l.awaitAnswer("0"); err != nil {
-		return row{}, err
+		return table.Row{}, err
 	}
 	var took []time.Duration
 	for n := 1; n <= l.rounds; n++ {
 		if err := write(n); err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		t, err := l.awaitAnswer(fmt.Sprint(n))
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		took = append(took, t)
 		time.Sleep(300 * time.Millisecond) // a person does not save twice in this time
 	}
-	return absolute("`lambkin dev`: from saving a Node.js function to the new code's answer", milliseconds(median(took)), "ms", 300), nil
+	return table.Absolute("`lambkin dev`: from saving a Node.js function to the new code's answer", milliseconds(table.Median(took)), "ms", 300), nil
 }
 
 // awaitAnswer calls the edited function until it answers what is wanted.

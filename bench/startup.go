@@ -1,13 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"time"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 // startUp measures what a cold pod costs beside the function.
-func (b *bench) startUp() ([]row, error) {
+func (b *bench) startUp() ([]table.Row, error) {
 	var took []time.Duration
 	var resident []int64
 	for range b.rounds {
@@ -24,15 +25,11 @@ func (b *bench) startUp() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	ms := float64(median(took).Microseconds()) / 1000
+	ms := float64(table.Median(took).Microseconds()) / 1000
 	megabytes := func(n int64) float64 { return float64(n) / (1 << 20) }
-	return []row{
-		absolute("`runtime-api`: start to listening", ms, "ms", 20),
-		absolute("`runtime-api`: binary", megabytes(info.Size()), "MB", 20),
-		absolute("`runtime-api`: resident memory when idle", megabytes(median(resident)), "MB", 20),
+	return []table.Row{
+		table.Absolute("`runtime-api`: start to listening", ms, "ms", 20),
+		table.Absolute("`runtime-api`: binary", megabytes(info.Size()), "MB", 20),
+		table.Absolute("`runtime-api`: resident memory when idle", megabytes(table.Median(resident)), "MB", 20),
 	}, nil
-}
-
-func absolute(what string, v float64, unit string, most float64) row {
-	return row{what: what, value: fmt.Sprintf("%.1f %s", v, unit), bound: fmt.Sprintf("≤ %g %s", most, unit), met: v <= most}
 }

@@ -6,13 +6,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 // streamed is how much the function streams: nearly as much as it may.
 const streamed = 190 << 20
 
 // largeStream measures what a pod holds of a stream that passes through it: memory that grew with the body would show.
-func (b *bench) largeStream() ([]row, error) {
+func (b *bench) largeStream() ([]table.Row, error) {
 	pod, _, err := b.startPod(1, "stream")
 	if err != nil {
 		return nil, err
@@ -26,7 +28,7 @@ func (b *bench) largeStream() ([]row, error) {
 		return nil, err
 	}
 	grown := float64(pod.peakBytes()-before) / (1 << 20)
-	return []row{absolute(fmt.Sprintf("`runtime-api`: memory gained while %d MB are streamed", streamed>>20), grown, "MB", 4)}, nil
+	return []table.Row{table.Absolute(fmt.Sprintf("`runtime-api`: memory gained while %d MB are streamed", streamed>>20), grown, "MB", 4)}, nil
 }
 
 func stream(pod *child, size int64) error {
