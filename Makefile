@@ -100,6 +100,13 @@ bench: build ## Print the benchmark table; BENCH holds further flags, as in BENC
 	$(STATIC) -o bin/bench-handler ./bench/handler
 	bin/bench $(BENCH)
 
+.PHONY: bench-cluster
+bench-cluster: build ## The benchmark on a cluster, as root; on a test cluster of its own, or on KUBECONFIG's with REGISTRY
+	@test/needs.sh kubectl:kubernetes-client buildah:buildah || echo 'Going on: what cannot be measured says so.'
+	$(STATIC) -o bin/bench-cluster ./bench/cluster
+	$(STATIC) -o bin/bench-cluster-handler ./bench/cluster/handler
+	@bench/cluster/run.sh $(BENCH)
+
 .PHONY: conformance
 conformance: ## Run the protocol suite with AWS's clients too, and write docs/conformance.md
 	@test/needs.sh npm:npm g++:g++ make:make cmake:cmake autoconf:autoconf automake:automake libtool:libtool-bin ruby:ruby python3:python3

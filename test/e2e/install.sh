@@ -5,6 +5,7 @@
 #   REGISTRY_HOST   the same as this machine reaches it; REGISTRY if empty
 #   REGISTRY_PLAIN  not empty: it is spoken to without TLS
 #   BASE_IMAGES     not empty: REGISTRY has the test cluster's base/… and build/… images, so these are used for all runtimes
+#   CACHE_CLAIM     name of a PersistentVolumeClaim, in each namespace that builds, for the caches of builds; none if empty
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${KUBECONFIG:?names the cluster}" "${REGISTRY:?is where images are pushed to}"
@@ -16,6 +17,7 @@ values() {
   echo "  prefix: $REGISTRY/functions"
   [ -z "${REGISTRY_PLAIN:-}" ] || echo "  plainHTTP: [\"$REGISTRY\"]"
   echo "awsAPI: {allowUnsigned: true}" # the scripts use AWS's tools, and nobody else reaches this cluster
+  [ -z "${CACHE_CLAIM:-}" ] || echo "build: {cacheClaim: \"$CACHE_CLAIM\"}"
   [ -n "${BASE_IMAGES:-}" ] || return 0
   echo "runtimes:"
   runtimes provided go provided provided.al2 provided.al2023 go go1.x exec

@@ -1,21 +1,19 @@
 #!/usr/bin/env bash
 # `make e2e`: every script on both engines and the engine's suite on the cluster, and a table of what came of them.
 #
-# With KUBECONFIG and REGISTRY set it uses that cluster and leaves it up, with Lambkin installed (see install.sh for what
-# else may be said). Without, it starts a test cluster of its own and takes it down at the end. SCRIPTS is a regular
-# expression for the names of the scripts.
+# See cluster.sh for where, and install.sh for what else may be said. SCRIPTS is a regular expression for the names of the
+# scripts.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+. test/e2e/cluster.sh
 scripts=${SCRIPTS:-.*}
 out=$(mktemp -d)
 failed=0
 
 finish() {
-  [ -z "${own:-}" ] || bin/cluster -name "$own" down
+  down
   rm -rf "$out"
 }
-
-say() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
 # run NAME COMMAND… keeps what a `go test -v` prints and tells how it ended. Lines of scripts that fail are shown.
 run() {
@@ -31,19 +29,7 @@ run() {
   grep -B40 -E 'FAIL: testdata|^ +[a-z]+(_[a-z]+)*\.go:[0-9]+: ' "$out/$name" | grep -v 'testscript.go' | tail -200 || true
 }
 
-trap finish EXIT
-trap 'exit 130' INT TERM
-if [ -z "${KUBECONFIG:-}" ] || [ -z "${REGISTRY:-}" ]; then
-  unset KUBECONFIG REGISTRY
-  own=e2e-$$
-  say "start cluster $own"
-  make --no-print-directory cluster || exit 1
-  bin/cluster -name "$own" up || exit 1
-  set -a
-  eval "$(bin/cluster -name "$own" env)"
-  set +a
-  export REGISTRY_PLAIN=1 BASE_IMAGES=1
-fi
+use_cluster e2e
 say "install Lambkin"
 test/e2e/install.sh || exit 1
 

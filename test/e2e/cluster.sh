@@ -1,0 +1,30 @@
+# To be sourced by scripts that need a cluster with Lambkin on it, from the root of this checkout.
+#
+# With KUBECONFIG and REGISTRY set they use that cluster and leave it up (see install.sh for what else may be said). Without,
+# they start a test cluster of their own and take it down at the end.
+
+say() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
+
+# use_cluster PURPOSE names a cluster in the environment, and has one of its own taken down at the end.
+use_cluster() {
+  root=$PWD
+  trap finish EXIT
+  trap 'exit 130' INT TERM
+  if [ -n "${KUBECONFIG:-}" ] && [ -n "${REGISTRY:-}" ]; then
+    return
+  fi
+  unset KUBECONFIG REGISTRY
+  own=$1-$$
+  say "start cluster $own"
+  make --no-print-directory cluster || exit 1
+  bin/cluster -name "$own" up || exit 1
+  set -a
+  eval "$(bin/cluster -name "$own" env)"
+  set +a
+  export REGISTRY_PLAIN=1 BASE_IMAGES=1
+}
+
+# finish is for the end; scripts that leave more behind have one of their own, which calls down.
+finish() { down; }
+
+down() { [ -z "${own:-}" ] || "$root/bin/cluster" -name "$own" down; }
