@@ -82,7 +82,8 @@ const (
 	ReasonKnativeMissing Reason = "KnativeMissing"
 	// ReasonRegistryForbidden: the registry for functions' images does not accept our credentials. Status False.
 	ReasonRegistryForbidden Reason = "RegistryForbidden"
-	// ReasonRegistryUnavailable: the registry for functions' images does not answer; it is tried again. Status False.
+	// ReasonRegistryUnavailable: the registry for functions' images, or the server of a build's source, does not answer; it
+	// is tried again. Status False.
 	ReasonRegistryUnavailable Reason = "RegistryUnavailable"
 	// ReasonNameTaken: a child object of the name that is needed exists and is somebody else's. Status False.
 	ReasonNameTaken Reason = "NameTaken"

@@ -191,7 +191,7 @@ func TestBakeRefuses(t *testing.T) {
 		"NoSuchBase":   {reason: "The operator named it wrongly.", args: append(common, "--base="+host+"/base:2", "--code="+code(t)), status: 1, want: "/base:2"},
 		"NoSuchArch":   {reason: "The base is not for it.", args: append(common, "--base="+base, "--code="+code(t), "--architecture=arm64"), status: 1, want: "arm64"},
 		"NoLayout":     {reason: "buildah left nothing.", args: append(common, "--layout="+t.TempDir()), status: 1, want: "left no image"},
-		"RegistryDown": {reason: "The way out is to wait.", args: []string{"--image=127.0.0.1:1/fn", "--runtime-image=127.0.0.1:1/rt", "--base=127.0.0.1:1/base", "--code=" + code(t)}, status: 1, want: "connection refused"},
+		"RegistryDown": {reason: "The way out is to wait.", args: []string{"--image=127.0.0.1:1/fn", "--runtime-image=127.0.0.1:1/rt", "--base=127.0.0.1:1/base", "--code=" + code(t)}, status: 75, want: "connection refused"},
 		"PlainHTTP":    {reason: "Only listed hosts are spoken to without TLS.", args: []string{"--image=registry.example:5000/f", "--runtime-image=x", "--base=x", "--plain-http= a , b", "--architecture=mips"}, status: 2, want: "mips"},
 	}
 	for name, tc := range cases {

@@ -404,7 +404,7 @@ func TestDeployAccounts(t *testing.T) {
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		t.Setenv("KUBERNETES_SERVICE_PORT", port)
 		var out, errs bytes.Buffer
-		if run(t.Context(), []string{"deploy", "--name=hello", "--namespace=team", "--image=" + newImage, "--account=" + good}, &out, &errs) != 1 || !strings.Contains(errs.String(), "cannot reach the API server") {
+		if run(t.Context(), []string{"deploy", "--name=hello", "--namespace=team", "--image=" + newImage, "--account=" + good}, &out, &errs) != statusTemporary || !strings.Contains(errs.String(), "cannot reach the API server") {
 			t.Errorf("deploy says %q", errs.String())
 		}
 	})

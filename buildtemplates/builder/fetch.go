@@ -144,7 +144,7 @@ func (c *fetch) fromURL(ctx context.Context) (string, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("cannot fetch %s: the server answers %s", redacted(c.archiveURL), resp.Status)
+		return "", fmt.Errorf("cannot fetch %s: %w", redacted(c.archiveURL), &statusError{resp.StatusCode, resp.Status})
 	}
 	return c.unpack(resp.Body, strings.ToLower(c.archiveSHA256))
 }

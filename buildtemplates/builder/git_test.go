@@ -141,7 +141,7 @@ func TestFetchGitRefuses(t *testing.T) {
 		"NoFolder":     {reason: "The path is wrong; what is there helps.", args: []string{"--git-url=" + address, "--path=func"}, status: 1, want: `at the top there are "fn"`},
 		"NoRepository": {reason: "The address is wrong.", args: []string{"--git-url=" + address + "x"}, status: 1, want: "correct the address"},
 		"Empty":        {reason: "A repository without a commit.", args: []string{"--git-url=" + empty}, status: 1, want: "push a commit first"},
-		"Refused":      {reason: "Nobody listens there.", args: []string{"--git-url=http://127.0.0.1:1/x"}, status: 1, want: "connection refused"},
+		"Refused":      {reason: "Nobody listens there.", args: []string{"--git-url=http://127.0.0.1:1/x"}, status: 75, want: "connection refused"},
 		"File":         {reason: "Folders of the pod are no repositories.", args: []string{"--git-url=file://" + repo.dir}, status: 1, want: "git URL is none"},
 		"Path":         {reason: "The same, without a scheme.", args: []string{"--git-url=" + repo.dir}, status: 1, want: "git URL is none"},
 		"Git":          {reason: "A protocol without any protection.", args: []string{"--git-url=git://example.com/x"}, status: 1, want: "git URL is none"},

@@ -30,6 +30,8 @@ func main() {
 const (
 	statusFailed = 1
 	statusUsage  = 2
+	// statusTemporary is EX_TEMPFAIL of sysexits.h. The controller builds again what ended so.
+	statusTemporary = 75
 )
 
 // usageError is a call that says something wrong, rather than something that went wrong.
@@ -59,6 +61,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(errOut, "ERROR: %s was stopped\n", args[0])
 		return statusFailed
+	case temporary(err):
+		fmt.Fprintf(errOut, "ERROR: %v\n", err)
+		return statusTemporary
 	default:
 		fmt.Fprintf(errOut, "ERROR: %v\n", err)
 		return statusFailed

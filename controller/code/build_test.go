@@ -309,6 +309,13 @@ func TestBuildFailures(t *testing.T) {
 		"Cancelled": {"One that was cancelled says how to go on.", "TaskRunCancelled", "x", nil, "", v1alpha1.ReasonBuildFailed, AnnotationRebuild},
 		"NoPod": {"Without a step it is what Tekton says.", "TaskRunImagePullFailed", "the step \"build\" failed to pull the image \"x\"", nil, "",
 			v1alpha1.ReasonBuildFailed, `failed to pull the image "x"`},
+		"NoImage": {"Also where Tekton ends the steps by it.", "TaskRunImagePullFailed", `failed to pull the image "x": failed to resolve reference "x": not found`,
+			[]tekton.StepState{step("build", 1, "TaskRunImagePullFailed", "")}, "", v1alpha1.ReasonBuildFailed, `failed to resolve reference "x": not found`},
+		"NoRegistry": {"A registry that is away when a step begins is trouble that passes.", "TaskRunImagePullFailed",
+			`failed to pull the image "x": dial tcp 10.0.0.1:5000: connect: connection refused`,
+			[]tekton.StepState{step("build", 1, "TaskRunImagePullFailed", "")}, "", v1alpha1.ReasonRegistryUnavailable, "it is built again"},
+		"TheirStatus": {"What a user's program means by its status is not known.", "Failed", "x",
+			[]tekton.StepState{step("build", 75, "Error", "")}, "x", v1alpha1.ReasonBuildFailed, "failed with status 75"},
 		"Disk": {"So it is for pods that were evicted.", "Failed", `The pod was evicted: Usage of EmptyDir volume "workspace" exceeds the limit "4Gi".`, nil, "",
 			v1alpha1.ReasonBuildFailed, `exceeds the limit "4Gi"`},
 	}

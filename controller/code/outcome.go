@@ -182,17 +182,28 @@ func (r *Resolver) judge(ctx context.Context, run *tekton.TaskRun) verdict {
 		return verdict{v1alpha1.ReasonBuildTimeout, fmt.Sprintf("build %s took longer than %s; raise code.source.timeout, or build.timeout in the operator's configuration", run.Name, timeoutOf(run))}
 	case reason == tekton.TaskRunReasonCancelled.String():
 		return verdict{v1alpha1.ReasonBuildFailed, fmt.Sprintf("build %s was cancelled; change the annotation %s to build again", run.Name, AnnotationRebuild)}
-	case step == nil:
+	case reason == tekton.TaskRunReasonImagePullFailed.String() && passing.MatchString(message):
+		return verdict{v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("an image of build %s could not be pulled; it is built again: %s", run.Name, message)}
+	case step == nil || reason == tekton.TaskRunReasonImagePullFailed.String():
 		return verdict{v1alpha1.ReasonBuildFailed, fmt.Sprintf("build %s failed: %s", run.Name, message)}
 	case step.TerminationReason == timedOut:
 		return verdict{v1alpha1.ReasonBuildTimeout, fmt.Sprintf("step %s of build %s took too long%s", step.Name, run.Name, r.lastWords(ctx, run, step))}
 	case step.Terminated.Reason == "OOMKilled":
 		return verdict{v1alpha1.ReasonBuildFailed, fmt.Sprintf("step %s of build %s was killed because it used more memory than it has; raise build.memory in the operator's configuration", step.Name, run.Name)}
-	case step.Terminated.ExitCode == exitTemporary:
+	case step.Terminated.ExitCode == exitTemporary && builderRuns(step.Name):
 		return verdict{v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("step %s of build %s met trouble that may pass; it is built again%s", step.Name, run.Name, r.lastWords(ctx, run, step))}
 	default:
 		return verdict{v1alpha1.ReasonBuildFailed, fmt.Sprintf("step %s of build %s failed with status %d%s", step.Name, run.Name, step.Terminated.ExitCode, r.lastWords(ctx, run, step))}
 	}
+}
+
+// passing is how container runtimes tell of a registry that does not answer, rather than of one that refuses.
+var passing = regexp.MustCompile(`(?i)connection refused|connection reset|no route to host|i/o timeout|timed? ?out|deadline exceeded|\bEOF\b|` +
+	`server misbehaving|too ?many ?requests|\b(429|500|502|503|504) `)
+
+// builderRuns says that a step runs our builder, whose statuses we know. What others' programs mean by theirs we do not.
+func builderRuns(step string) bool {
+	return step == buildtemplates.StepFetch || step == buildtemplates.StepBake
 }
 
 func timeoutOf(run *tekton.TaskRun) string {
