@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/bench/table"
 	"github.com/lambkin-dev/lambkin/internal/engine/local/store"
 )
 
@@ -22,7 +23,7 @@ const (
 )
 
 // lists measures a page of ListFunctions among few functions and among many.
-func (b *bench) lists() ([]row, error) {
+func (b *bench) lists() ([]table.Row, error) {
 	dir, err := os.MkdirTemp("", "lambkin-bench")
 	if err != nil {
 		return nil, err
@@ -47,9 +48,9 @@ func (b *bench) lists() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
-		ratio(fmt.Sprintf("a page of ListFunctions among %d functions, in units of one among %d", manyFunctions, fewFunctions), long.Seconds()/short.Seconds(), atMost(1.5)),
-		ratio("the same from the middle of them", deep.Seconds()/short.Seconds(), atMost(1.5)),
+	return []table.Row{
+		table.Ratio(fmt.Sprintf("a page of ListFunctions among %d functions, in units of one among %d", manyFunctions, fewFunctions), long.Seconds()/short.Seconds(), table.AtMost(1.5)),
+		table.Ratio("the same from the middle of them", deep.Seconds()/short.Seconds(), table.AtMost(1.5)),
 	}, nil
 }
 
@@ -71,7 +72,7 @@ func (b *bench) turns(pages ...string) (first, second, third time.Duration, err 
 			}
 		}
 	}
-	return median(took[0]), median(took[1]), median(took[2]), nil
+	return table.Median(took[0]), table.Median(took[1]), table.Median(took[2]), nil
 }
 
 // catalogue is a server with many functions.
