@@ -1,17 +1,17 @@
 package v1alpha1
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 

@@ -112,6 +112,12 @@ type FunctionSpec struct {
 	// Tenancy keeps the calls of different tenants apart. It cannot be changed.
 	// +optional
 	Tenancy *Tenancy `json:"tenancy,omitempty"`
+	// FileSystems are volumes that all environments of the function share, below /mnt. Only a cluster has them.
+	// +optional
+	// +kubebuilder:validation:MaxItems=5
+	// +listType=map
+	// +listMapKey=mountPath
+	FileSystems []FileSystem `json:"fileSystems,omitempty"`
 	// Role is the execution role's ARN. AWS tools require and echo it; it grants nothing here. Credentials come from
 	// the environment variables or, on a cluster, from the service account.
 	// +optional
@@ -121,6 +127,18 @@ type FunctionSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=50
 	Tags map[string]string `json:"tags,omitempty"`
+}
+
+// FileSystem is a volume that a function's environments share with one another, and with whoever else mounts it.
+type FileSystem struct {
+	// Claim is a PersistentVolumeClaim in the function's namespace. Pods on several nodes need one that many may write.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Claim string `json:"claim"`
+	// MountPath is where it is: /mnt/NAME.
+	// +kubebuilder:validation:MaxLength=160
+	// +kubebuilder:validation:Pattern=`^/mnt/[a-zA-Z0-9-_.]+$`
+	MountPath string `json:"mountPath"`
 }
 
 // Code is where a function's code is. Exactly one member is set.

@@ -56,6 +56,7 @@ func (s *FunctionSpec) validate(at *field.Path) field.ErrorList {
 	faults = append(faults, s.validateSizes(at)...)
 	faults = append(faults, s.Environment.validate(at.Child("environment"))...)
 	faults = append(faults, validateLayers(s.Layers, at.Child("layers"))...)
+	faults = append(faults, validateFileSystems(s.FileSystems, at.Child("fileSystems"))...)
 	faults = append(faults, s.Concurrency.validate(at.Child("concurrency"))...)
 	faults = append(faults, s.Scaling.validate(at.Child("scaling"))...)
 	faults = append(faults, s.Pod.validate(at.Child("pod"))...)

@@ -205,7 +205,7 @@ func (c *configured) apiOf(namespace, prefix string) http.Handler {
 	e := c.open(namespace, false)
 	identity := c.settings.Identity.Lambda()
 	c.apis[prefix] = gateway.New(e, gateway.Config{
-		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir, Buckets: c.gate.buckets,
+		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir, Buckets: c.gate.buckets, Volumes: true,
 		// All replicas must know it. It need not be a secret: what it protects can be had by its digest, see above.
 		DownloadKey: []byte(c.settings.UID + namespace),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {

@@ -19,6 +19,9 @@ func Check(w *Workload) error {
 	if p != nil && len(p.NodeSelector) > 0 && !w.Features.NodeSelector {
 		return disabled("pod.nodeSelector", "kubernetes.podspec-nodeselector")
 	}
+	if len(w.Spec.FileSystems) > 0 && !w.Features.Claims {
+		return disabled("fileSystems", "kubernetes.podspec-persistent-volume-claim and kubernetes.podspec-persistent-volume-write")
+	}
 	if w.plain() && w.stopped() {
 		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "concurrency.reserved 0 cannot stop a container that answers HTTP itself; "+
 			"set http.visibility to ClusterLocal or delete the function")

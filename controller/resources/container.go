@@ -53,9 +53,7 @@ func (w *Workload) container() corev1.Container {
 		// The failure of init is written there; what is in the log is the function's own.
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}
-	if w.ownTmp() {
-		c.VolumeMounts = []corev1.VolumeMount{{Name: tmpVolume, MountPath: tmpPath}}
-	}
+	c.VolumeMounts = w.mounts()
 	return c
 }
 
@@ -71,9 +69,7 @@ func (w *Workload) plainContainer() corev1.Container {
 	if i := w.Spec.Code.Image; i != nil {
 		c.Command, c.Args, c.WorkingDir = literals(i.EntryPoint), literals(i.Command), i.WorkingDirectory
 	}
-	if w.ownTmp() {
-		c.VolumeMounts = []corev1.VolumeMount{{Name: tmpVolume, MountPath: tmpPath}}
-	}
+	c.VolumeMounts = w.mounts()
 	return c
 }
 

@@ -20,6 +20,8 @@ type Features struct {
 	RuntimeClass bool
 	// EmptyDir: pods may have a volume for temporary files.
 	EmptyDir bool
+	// Claims: pods may mount volume claims, and write to them.
+	Claims bool
 }
 
 // FeaturesFrom reads the data of Knative's ConfigMap of features. Without any, Knative's defaults hold.
@@ -32,5 +34,6 @@ func FeaturesFrom(data map[string]string) (Features, error) {
 		NodeSelector: c.PodSpecNodeSelector != config.Disabled,
 		RuntimeClass: c.PodSpecRuntimeClassName != config.Disabled,
 		EmptyDir:     c.PodSpecVolumesEmptyDir == config.Enabled,
+		Claims:       c.PodSpecPersistentVolumeClaim == config.Enabled && c.PodSpecPersistentVolumeWrite == config.Enabled,
 	}, nil
 }

@@ -133,9 +133,11 @@ func compare(t *testing.T, file string, docs []string, got any) {
 func accepted(t *testing.T, svc *servingv1.Service, f Features) {
 	t.Helper()
 	features, err := config.NewFeaturesConfigFromMap(map[string]string{
-		config.FeaturePodSpecNodeSelector:     onOff(f.NodeSelector),
-		config.FeaturePodSpecRuntimeClassName: onOff(f.RuntimeClass),
-		config.FeaturePodSpecEmptyDir:         onOff(f.EmptyDir),
+		config.FeaturePodSpecNodeSelector:            onOff(f.NodeSelector),
+		config.FeaturePodSpecRuntimeClassName:        onOff(f.RuntimeClass),
+		config.FeaturePodSpecEmptyDir:                onOff(f.EmptyDir),
+		config.FeaturePodSpecPVClaim:                 onOff(f.Claims),
+		"kubernetes.podspec-persistent-volume-write": onOff(f.Claims),
 	})
 	if err != nil {
 		t.Fatal(err)

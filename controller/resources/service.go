@@ -103,9 +103,7 @@ func (w *Workload) pod() corev1.PodSpec {
 		EnableServiceLinks: new(false), // variables for every Service of the namespace are nothing that Lambda has
 		NodeSelector:       w.nodeSelector(),
 	}
-	if w.ownTmp() {
-		p.Volumes = []corev1.Volume{w.tmpVolume()}
-	}
+	p.Volumes = w.volumes()
 	asked := w.Spec.Pod
 	if asked == nil || asked.ServiceAccountName == "" {
 		p.AutomountServiceAccountToken = new(false)

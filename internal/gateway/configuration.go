@@ -55,7 +55,8 @@ type functionConfiguration struct {
 	SnapStart            snapStartResponse
 	RuntimeVersionConfig *runtimeVersionConfig `json:",omitempty"`
 	LoggingConfig        loggingConfig
-	TenancyConfig        *tenancyConfig `json:",omitempty"`
+	TenancyConfig        *tenancyConfig     `json:",omitempty"`
+	FileSystemConfigs    []fileSystemConfig `json:",omitempty"`
 }
 
 // functionState is where a function stands; lists of functions come without it.
@@ -132,6 +133,7 @@ func (g *gateway) configuration(s snapshot, layerSizes map[string]int64) functio
 	for _, arn := range s.spec.Layers {
 		c.Layers = append(c.Layers, layerUse{Arn: arn, CodeSize: layerSizes[arn]})
 	}
+	c.FileSystemConfigs = g.fileSystems(s.spec.FileSystems)
 	if s.spec.Runtime != "" {
 		c.RuntimeVersionConfig = &runtimeVersionConfig{RuntimeVersionArn: g.runtimeARN(s.spec.Runtime)}
 	}

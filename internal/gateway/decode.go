@@ -179,8 +179,12 @@ type refusedMember struct {
 	given bool
 }
 
-// refusedMembers gives the refused members of a struct and of the structs in it, in their order.
+// refusedMembers gives the refused members of a struct and of the structs in it, in their order. Of a list it gives those of its
+// items, and of an empty one those that an item would have.
 func refusedMembers(v reflect.Value, prefix string) []refusedMember {
+	if v.Kind() == reflect.Slice {
+		return refusedInItems(v, prefix)
+	}
 	if v.Kind() != reflect.Struct {
 		return nil
 	}
@@ -196,6 +200,17 @@ func refusedMembers(v reflect.Value, prefix string) []refusedMember {
 			inner += field.Name + "."
 		}
 		found = append(found, refusedMembers(value, inner)...)
+	}
+	return found
+}
+
+func refusedInItems(v reflect.Value, prefix string) []refusedMember {
+	if v.Len() == 0 {
+		return refusedMembers(reflect.Zero(v.Type().Elem()), prefix)
+	}
+	var found []refusedMember
+	for i := range v.Len() {
+		found = append(found, refusedMembers(v.Index(i), prefix)...)
 	}
 	return found
 }

@@ -35,6 +35,9 @@ func (g *gateway) updateFunctionConfiguration(c *call) (any, error) {
 	if err := in.refuse(); err != nil {
 		return nil, err
 	}
+	if err := g.refuseFileSystems(in.FileSystemConfigs); err != nil {
+		return nil, err
+	}
 	ctx := c.r.Context()
 	known, err := g.function(ctx, ref)
 	if err != nil {

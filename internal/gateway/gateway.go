@@ -44,6 +44,8 @@ type Config struct {
 	DownloadKey []byte
 	// Buckets is where code comes from that requests name by bucket and key; nil refuses such requests.
 	Buckets *bucket.Store
+	// Volumes says that functions can mount volume claims, which access points of file systems then are.
+	Volumes bool
 	// Concurrency is the account's limit of concurrent executions, 1000 if zero. Reserved concurrency is taken from it.
 	Concurrency int32
 	// TempDir is where large uploads wait until they are checked; the system's own if empty.

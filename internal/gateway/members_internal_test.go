@@ -53,6 +53,8 @@ func proofs() map[string]string {
 		"ephemeralStorage.Size":                            "TestUpdateFunctionConfiguration",
 		"eventInvokeInput.MaximumEventAgeInSeconds":        "TestEventMembersArrive",
 		"eventInvokeInput.MaximumRetryAttempts":            "TestEventMembersArrive",
+		"fileSystemConfig.Arn":                             "TestFileSystems",
+		"fileSystemConfig.LocalMountPath":                  "TestFileSystems",
 		"imageConfig.Command":                              "TestMembersArrive",
 		"imageConfig.EntryPoint":                           "TestMembersArrive",
 		"imageConfig.WorkingDirectory":                     "TestMembersArrive",

@@ -108,7 +108,7 @@ func revision(m metav1.Object) string {
 // engine notes something of its own.
 func snapshotRevision(s snapshot) string {
 	spec := *s.spec
-	spec.Tags, spec.Async, spec.Concurrency = nil, nil, nil
+	spec.Tags, spec.Async, spec.Concurrency, spec.RecursiveLoop, spec.CodeSigningConfig = nil, nil, nil, "", ""
 	seen, err := json.Marshal(struct {
 		UID   string
 		Spec  v1alpha1.FunctionSpec

@@ -102,7 +102,7 @@ func compareMembers(t *testing.T, at string, field reflect.StructField, known ma
 }
 
 func deepest(t reflect.Type) reflect.Type {
-	for t.Kind() == reflect.Pointer {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
 	return t

@@ -11,6 +11,7 @@ func (g *gateway) handlers() map[string]handler {
 	const (
 		onlyNone    = "AuthType=AWS_IAM without a verifier of signatures"
 		onlyRuntime = "X-Amz-Durable-Execution-Name"
+		noSnapshots = "SnapStart.ApplyOn=PublishedVersions, FileSystemConfigs on one machine"
 		noBuckets   = "S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE"
 	)
 	return map[string]handler{
@@ -18,11 +19,11 @@ func (g *gateway) handlers() map[string]handler {
 		"InvokeWithResponseStream": {raw: g.invokeStreamed},
 		"InvokeAsync":              {raw: g.invokeAsync},
 
-		"CreateFunction":              {call: g.createFunction, input: createFunctionInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions, " + noBuckets},
+		"CreateFunction":              {call: g.createFunction, input: createFunctionInput{}, refuses: noSnapshots + ", " + noBuckets},
 		"GetFunction":                 {call: g.getFunction},
 		"GetFunctionConfiguration":    {call: g.getFunctionConfiguration},
 		"UpdateFunctionCode":          {call: g.updateFunctionCode, input: updateFunctionCodeInput{}, refuses: noBuckets},
-		"UpdateFunctionConfiguration": {call: g.updateFunctionConfiguration, input: updateFunctionConfigurationInput{}, refuses: "SnapStart.ApplyOn=PublishedVersions"},
+		"UpdateFunctionConfiguration": {call: g.updateFunctionConfiguration, input: updateFunctionConfigurationInput{}, refuses: noSnapshots},
 		"ListFunctions":               {call: g.listFunctions},
 		"DeleteFunction":              {call: g.deleteFunction},
 

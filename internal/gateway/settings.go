@@ -27,8 +27,9 @@ type settings struct {
 	SnapStart        *struct{ ApplyOn string }
 	LoggingConfig    *loggingConfig
 
+	FileSystemConfigs []fileSystemInput
+
 	VpcConfig              refused `why:"functions use the network of the machine or pod they run in; leave it out"`
-	FileSystemConfigs      refused `why:"there are no EFS file systems here; put files into the archive, a layer or a store that the function reaches"`
 	KMSKeyArn              refused `why:"there is no KMS here; keep secrets in Kubernetes Secrets and name them in the Function object's environment.variablesFrom"`
 	CapacityProviderConfig refused `why:"there are no capacity providers here; set environmentsPerPod and perEnvironment in the Function object's concurrency"`
 	DurableConfig          refused `why:"durable functions are not implemented"`
@@ -61,6 +62,7 @@ func (s *settings) check(f *faults) {
 	s.checkEnvironment(f)
 	s.checkLogging(f)
 	checkLayerForms(s.Layers, f)
+	checkFileSystems(s.FileSystemConfigs, f)
 }
 
 func (s *settings) checkEnvironment(f *faults) {
@@ -170,6 +172,9 @@ func (s *settings) apply(spec *v1alpha1.FunctionSpec) error {
 	}
 	if s.DeadLetterConfig != nil {
 		spec.DeadLetter = destination(s.DeadLetterConfig.TargetArn)
+	}
+	if s.FileSystemConfigs != nil {
+		spec.FileSystems = claimsOf(s.FileSystemConfigs)
 	}
 	s.applyEnvironment(spec)
 	s.applyLogging(spec)

@@ -50,9 +50,10 @@ func healthy() *scene {
 		version: "v1.35.4", namespace: "shop",
 		served: []string{"serving.knative.dev/v1", "tekton.dev/v1", "lambkin.dev/v1alpha1"},
 		settings: map[string]map[string]string{
-			"knative-serving/config-network":   {"ingress-class": "kourier.ingress.networking.knative.dev"},
-			"knative-serving/config-domain":    {"_example": "words", "fn.example": ""},
-			"knative-serving/config-features":  {"kubernetes.podspec-nodeselector": "enabled", "kubernetes.podspec-runtimeclassname": "Allowed"},
+			"knative-serving/config-network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
+			"knative-serving/config-domain":  {"_example": "words", "fn.example": ""},
+			"knative-serving/config-features": {"kubernetes.podspec-nodeselector": "enabled", "kubernetes.podspec-runtimeclassname": "Allowed",
+				"kubernetes.podspec-persistent-volume-claim": "enabled", "kubernetes.podspec-persistent-volume-write": "enabled"},
 			"knative-serving/config-defaults":  {"max-revision-timeout-seconds": "1200"},
 			"tekton-pipelines/pipelines-info":  {"version": "v1.12.0"},
 			"lambkin-system/lambkin-config":    {"config.yaml": "registry: {prefix: r.example/x}", "release.yaml": "images: {runtime: run, builder: build}"},
@@ -199,7 +200,7 @@ func TestEveryTrouble(t *testing.T) {
 		"Feature": {"", func(s *scene) {
 			s.settings["knative-serving/config-features"]["kubernetes.podspec-volumes-emptydir"] = "disabled"
 		}, "features", examine.Missing, "ephemeralStorage"},
-		"Defaults":     {"two features are off by default", func(s *scene) { s.settings["knative-serving/config-features"] = nil }, "features", examine.Missing, "nodeselector"},
+		"Defaults":     {"four features are off by default", func(s *scene) { s.settings["knative-serving/config-features"] = nil }, "features", examine.Missing, "nodeselector"},
 		"Timeout":      {"", func(s *scene) { s.settings["knative-serving/config-defaults"] = nil }, "longest request", examine.Missing, "max-revision-timeout-seconds"},
 		"Unreadable":   {"who may not look is not told lies", func(s *scene) { s.forbidden = "knative-serving/config-defaults" }, "longest request", examine.Missing, "you may not read"},
 		"NoSettings":   {"", func(s *scene) { delete(s.settings, "knative-serving/config-domain") }, "domain", examine.Broken, "config-domain"},

@@ -129,6 +129,8 @@ func featuresNeeded() []feature {
 		{"kubernetes.podspec-nodeselector", "disabled", "architectures and pod.nodeSelector do not choose nodes"},
 		{"kubernetes.podspec-runtimeclassname", "disabled", "pod.runtimeClassName is refused"},
 		{"kubernetes.podspec-volumes-emptydir", "enabled", "ephemeralStorage is not enforced, and functions may write to their whole file system"},
+		{"kubernetes.podspec-persistent-volume-claim", "disabled", "fileSystems are refused"},
+		{"kubernetes.podspec-persistent-volume-write", "disabled", "fileSystems are refused"},
 	}
 }
 

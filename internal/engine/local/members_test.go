@@ -92,6 +92,8 @@ func fates() map[string]fate {
 		"Function.logging.logGroup":                          {effect, suite + "JSON"},
 		"Function.tracing.mode":                              {effect, "internal/engine/local:TestTraces"},
 		"Function.deadLetter.destination":                    {effect, suite + "DeadLetter"},
+		"Function.fileSystems.claim":                         {refused, "internal/engine/local:TestRefusedByTheHost"},
+		"Function.fileSystems.mountPath":                     {refused, "internal/engine/local:TestRefusedByTheHost"},
 		"Function.role":                                      {shown, "internal/gateway:TestUpdateFunctionConfiguration"},
 		"Function.tags":                                      {shown, "internal/gateway:TestTags"},
 

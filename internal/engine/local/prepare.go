@@ -74,6 +74,9 @@ func (e *Engine) checkHost(d *draft) error {
 	if d.spec.PackageType == v1alpha1.PackageTypeImage {
 		return v1alpha1.Failf(v1alpha1.ReasonImageUnsupported, "container images need a cluster; deploy a zip archive to run on one machine")
 	}
+	if len(d.spec.FileSystems) > 0 {
+		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "fileSystems need a cluster, whose volume claims they are; one machine has none")
+	}
 	native := architecture()
 	compiled := strings.HasPrefix(d.spec.Runtime, "provided") || d.spec.Runtime == "go1.x"
 	if compiled && !slices.Contains(d.spec.Architectures, native) {

@@ -100,7 +100,10 @@ func rewrite() Rewrite {
 				"kubernetes.podspec-securitycontext":  "enabled",
 				"kubernetes.podspec-tolerations":      "enabled",
 				"kubernetes.podspec-volumes-emptydir": "enabled",
-				"secure-pod-defaults":                 "enabled",
+
+				"kubernetes.podspec-persistent-volume-claim": "enabled",
+				"kubernetes.podspec-persistent-volume-write": "enabled",
+				"secure-pod-defaults":                        "enabled",
 			},
 		},
 	}
