@@ -25,7 +25,7 @@ func sdkMain() {
 		BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")), Region: os.Getenv("AWS_REGION"), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), ""),
 	})}
-	for _, step := range []func() error{s.create, s.stream, s.release, s.invoke, s.list, s.policies, s.refusals, s.remove} {
+	for _, step := range []func() error{s.create, s.stream, s.release, s.invoke, s.list, s.policies, s.settings, s.refusals, s.remove} {
 		if err := step(); err != nil {
 			fmt.Fprintln(os.Stderr, "sdk:", err)
 			os.Exit(1)
