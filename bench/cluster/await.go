@@ -49,17 +49,33 @@ func until(ctx context.Context, pause time.Duration, what string, yes func() (bo
 	return fmt.Errorf("%s: not after %v", what, patience)
 }
 
-// noPods waits until no Service of the namespace has a pod, not even one that is ending, and lets the machine settle.
+// noPods waits until no Service of the namespace has a pod, not even one that is ending, and lets the machine settle. Those
+// that are ending are hurried: nobody asks them anything any more, and Knative gives them half a minute.
 func (b *bench) noPods(ctx context.Context) error {
 	err := until(ctx, time.Second/2, "no pods in namespace "+b.namespace, func() (bool, error) {
 		pods := new(corev1.PodList)
-		err := b.client.List(ctx, pods, client.InNamespace(b.namespace), client.HasLabels{serving.ServiceLabelKey})
-		return len(pods.Items) == 0, err
+		if err := b.client.List(ctx, pods, client.InNamespace(b.namespace), client.HasLabels{serving.ServiceLabelKey}); err != nil {
+			return false, err
+		}
+		for i := range pods.Items {
+			if err := b.hurry(ctx, &pods.Items[i]); err != nil {
+				return false, err
+			}
+		}
+		return len(pods.Items) == 0, nil
 	})
 	if err != nil {
 		return err
 	}
-	return sleep(ctx, time.Second)
+	return sleep(ctx, 2*time.Second)
+}
+
+// hurry leaves a pod that is ending a second for it.
+func (b *bench) hurry(ctx context.Context, pod *corev1.Pod) error {
+	if pod.DeletionTimestamp == nil || *pod.DeletionGracePeriodSeconds <= 1 {
+		return nil
+	}
+	return client.IgnoreNotFound(b.client.Delete(ctx, pod, client.GracePeriodSeconds(1), client.Preconditions{UID: &pod.UID}))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

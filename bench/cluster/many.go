@@ -192,7 +192,10 @@ func (s stretches) rows(requests float64) []table.Row {
 	rows := []table.Row{
 		table.Ratio("CPU "+what, second.Seconds()/first.Seconds(), table.AtMost(flat)),
 		table.Ratio("memory "+what, memory(2, s.second)/memory(1, s.first), table.AtMost(flat)),
-		table.Absolute(fmt.Sprintf("requests of the controller in a quiet minute with %d functions, beside its lease and watches", s.first+s.second), requests, "", 0),
+		{
+			What:  fmt.Sprintf("requests of the controller in a quiet minute with %d functions, beside its lease and watches", s.first+s.second),
+			Value: fmt.Sprint(requests), Bound: "0", Met: requests == 0,
+		},
 	}
 	rows[0].Value += fmt.Sprintf(" (%s : %s)", short(second), short(first))
 	rows[1].Value += fmt.Sprintf(" (%.1f kB : %.1f kB)", memory(2, s.second)/1000, memory(1, s.first)/1000)

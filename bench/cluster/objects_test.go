@@ -129,7 +129,7 @@ func TestStretches(t *testing.T) {
 	for i, want := range []struct {
 		value string
 		met   bool
-	}{{"2.00 (200 ms : 100 ms)", false}, {"1.00 (100.0 kB : 100.0 kB)", true}, {"0.0 ", true}, {"200 MB", false}} {
+	}{{"2.00 (200 ms : 100 ms)", false}, {"1.00 (100.0 kB : 100.0 kB)", true}, {"0", true}, {"200 MB", false}} {
 		if rows[i].Value != want.value || rows[i].Met != want.met {
 			t.Errorf("row %d is %+v, want %+v", i, rows[i], want)
 		}
