@@ -84,6 +84,7 @@ func (b *bench) measure() (rows []table.Row, err error) {
 		{"start", b.startUp},
 		{"serve", b.localEngine},
 		{"list", b.lists},
+		{"async", b.asyncEvents},
 	} {
 		if !strings.Contains(m.name, b.only) {
 			continue

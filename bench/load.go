@@ -18,6 +18,7 @@ type load struct {
 	callers int
 	total   int
 	body    []byte
+	event   bool // it is to be accepted, not answered
 }
 
 // measured is what a load took.
@@ -71,7 +72,15 @@ func (l load) caller(client *http.Client, n int) ([]time.Duration, error) {
 }
 
 func (l load) one(client *http.Client) error {
-	resp, err := client.Post(l.url, "application/json", bytes.NewReader(l.body))
+	req, err := http.NewRequest(http.MethodPost, l.url, bytes.NewReader(l.body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if l.event {
+		req.Header.Set("X-Amz-Invocation-Type", "Event")
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -80,8 +89,18 @@ func (l load) one(client *http.Client) error {
 	if err != nil {
 		return err
 	}
+	if l.event {
+		return accepted(l.url, resp)
+	}
 	if resp.StatusCode != http.StatusOK || n != int64(len(l.body)) || resp.Header.Get("X-Amz-Function-Error") != "" {
 		return fmt.Errorf("%s answered %s with %d bytes, want 200 with %d", l.url, resp.Status, n, len(l.body))
+	}
+	return nil
+}
+
+func accepted(url string, resp *http.Response) error {
+	if resp.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("%s answered %s to an event, want 202", url, resp.Status)
 	}
 	return nil
 }

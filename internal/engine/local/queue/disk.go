@@ -22,7 +22,10 @@ const (
 var errGone = errors.New("the event is not in the file")
 
 // disk is the queue's part of the database.
-type disk struct{ db *bolt.DB }
+type disk struct {
+	db     *bolt.DB
+	writes *writes
+}
 
 // open makes the bucket if need be and gives a ticket for every item in it.
 func (d disk) open(add func(ticket)) error {
@@ -48,7 +51,7 @@ func ticketOf(id uint64, it Item) ticket {
 
 // put adds an item. Several at the same time share one write.
 func (d disk) put(it Item) (id uint64, err error) {
-	err = d.db.Batch(func(tx *bolt.Tx) error {
+	err = d.writes.do(func(tx *bolt.Tx) error {
 		id, err = add(tx, it)
 		return err
 	})
@@ -76,7 +79,7 @@ func (d disk) settle(t ticket, out Outcome) (added []ticket, err error) {
 	if out.Again != nil {
 		more = append([]Item{*out.Again}, more...)
 	}
-	err = d.db.Batch(func(tx *bolt.Tx) error {
+	err = d.writes.do(func(tx *bolt.Tx) error {
 		added = nil
 		if err := tx.Bucket([]byte(bucketName)).Delete(key(t.id)); err != nil {
 			return fmt.Errorf("cannot delete an event: %w", err)

@@ -91,7 +91,7 @@ type Queue struct {
 func Open(db *bolt.DB, cfg Config, handle Handler) (*Queue, error) {
 	q := &Queue{
 		cfg:    cfg.withDefaults(),
-		disk:   disk{db},
+		disk:   disk{db: db, writes: &writes{update: db.Update}},
 		handle: handle,
 		wake:   make(chan struct{}, 1),
 	}
