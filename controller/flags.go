@@ -23,7 +23,9 @@ type options struct {
 	qps            float64
 	burst          int
 	tempDir        string
-	logLevel       slog.Level
+	// destinationKeys is the folder of credentials for destinations.
+	destinationKeys string
+	logLevel        slog.Level
 }
 
 // read takes the options from flags. Asked for help it prints the usage and gives flag.ErrHelp.
@@ -41,6 +43,7 @@ func read(args []string, usage io.Writer) (options, error) {
 	f.Float64Var(&o.qps, "kube-api-qps", 100, "most requests a second to the API server, on average")
 	f.IntVar(&o.burst, "kube-api-burst", 200, "most requests at once to the API server")
 	f.StringVar(&o.tempDir, "temp-dir", "", "`folder` for code on its way into images, emptied of leftovers at the start; the system's, left as it is, if empty")
+	f.StringVar(&o.destinationKeys, "destination-credentials", "/etc/lambkin/destinations", "`folder` with the files AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN for queues, topics and event buses")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` that is logged: debug, info, warn or error")
 	f.Usage = func() {}
 	err := f.Parse(args)

@@ -37,6 +37,7 @@ import (
 	"github.com/lambkin-dev/lambkin/controller/watch"
 	"github.com/lambkin-dev/lambkin/internal/engine/knative"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 	"github.com/lambkin-dev/lambkin/internal/outbound"
 )
 
@@ -234,7 +235,12 @@ func (w *wiring) invocations(context.Context) error {
 	}
 	e := &event.Reconciler{
 		Client: w.manager.GetClient(), Live: w.manager.GetAPIReader(), Invoker: doors.In,
-		HTTP:        outbound.Client(outbound.Transport()),
+		HTTP: outbound.Client(outbound.Transport()),
+		Messages: &messaging.Client{
+			HTTP:        outbound.Client(outbound.Transport()),
+			Endpoints:   func() messaging.Endpoints { return w.settings.Platform().Destinations.Messaging() },
+			Credentials: messaging.CredentialsIn(w.options.destinationKeys),
+		},
 		Identity:    func() lambda.Identity { return w.settings.Platform().Identity.Lambda() },
 		Concurrency: w.options.events,
 	}

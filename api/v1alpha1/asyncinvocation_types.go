@@ -34,11 +34,11 @@ type AsyncInvocationSpec struct {
 	// CloudEvent is the JSON of the CloudEvents attributes that the event came with.
 	// +optional
 	CloudEvent string `json:"cloudEvent,omitempty"`
-	// URL is where a record is posted; empty for an event.
+	// URL is where a record goes: a URL, or the ARN of a queue, topic or event bus; empty for an event.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
-	// Headers go with a record.
+	// Headers go with a record: as headers to a URL, as attributes to a queue or topic.
 	// +optional
 	Headers map[string]string `json:"headers,omitempty"`
 	// Accepted is when the caller was told that the event is kept.

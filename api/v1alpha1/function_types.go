@@ -368,7 +368,9 @@ type Tenancy struct {
 
 // Destination is where records go.
 type Destination struct {
-	// Destination is an ARN of a function, or an http or https URL that takes POSTs.
+	// Destination is the ARN of a function, a queue of SQS, a topic of SNS or an event bus of EventBridge, or an http or
+	// https URL, to which CloudEvents are posted. Queues, topics and buses need an endpoint that whoever runs Lambkin has
+	// set; buses take no dead letters.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Destination string `json:"destination"`

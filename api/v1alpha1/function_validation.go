@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -64,7 +65,7 @@ func (s *FunctionSpec) validate(at *field.Path) field.ErrorList {
 	faults = append(faults, s.Async.validate(at.Child("async"))...)
 	faults = append(faults, s.Logging.validate(at.Child("logging"))...)
 	faults = append(faults, s.Tracing.validate(at.Child("tracing"))...)
-	faults = append(faults, s.DeadLetter.validate(at.Child("deadLetter"))...)
+	faults = append(faults, s.DeadLetter.validateDeadLetter(at.Child("deadLetter"))...)
 	faults = append(faults, s.validateRules(at)...)
 	if s.Role != "" && !roleForm.MatchString(s.Role) {
 		faults = append(faults, field.Invalid(at.Child("role"), s.Role, "must be the ARN of an IAM role"))
@@ -277,13 +278,48 @@ func (a *Async) validate(at *field.Path) field.ErrorList {
 }
 
 func (d *Destination) validate(at *field.Path) field.ErrorList {
-	if d == nil || functionARNForm.MatchString(d.Destination) {
+	if d == nil || busARNForm.MatchString(d.Destination) {
+		return nil
+	}
+	return d.validateForm("must be the ARN of a function, a standard queue of SQS, a standard topic of SNS or an event bus of EventBridge, or an http or https URL", at)
+}
+
+// validateDeadLetter is for events that were given up, which event buses cannot take: what they take is a record.
+func (d *Destination) validateDeadLetter(at *field.Path) field.ErrorList {
+	return d.validateForm("must be the ARN of a function, a standard queue of SQS or a standard topic of SNS, or an http or https URL", at)
+}
+
+// validateForm takes what takes all that there is to send.
+func (d *Destination) validateForm(must string, at *field.Path) field.ErrorList {
+	if d == nil || slices.ContainsFunc([]*regexp.Regexp{functionARNForm, queueARNForm, topicARNForm}, func(f *regexp.Regexp) bool { return f.MatchString(d.Destination) }) {
 		return nil
 	}
 	if strings.HasPrefix(d.Destination, "arn:") {
-		return field.ErrorList{field.Invalid(at.Child("destination"), d.Destination, "must be the ARN of a function, or an http or https URL")}
+		return field.ErrorList{field.Invalid(at.Child("destination"), d.Destination, must)}
 	}
 	return validateURL(d.Destination, []string{"https", "http"}, at.Child("destination"))
+}
+
+// Destinations are all places that records of the function's asynchronous events, or the events themselves, may be sent to.
+func (s *FunctionSpec) Destinations() []string {
+	return append(destinations(s.DeadLetter), s.Async.Destinations()...)
+}
+
+// Destinations are all places that records may be sent to.
+func (a *Async) Destinations() []string {
+	if a == nil {
+		return nil
+	}
+	return destinations(a.OnSuccess, a.OnFailure)
+}
+
+func destinations(some ...*Destination) (all []string) {
+	for _, d := range some {
+		if d != nil {
+			all = append(all, d.Destination)
+		}
+	}
+	return all
 }
 
 func (l *Logging) validate(at *field.Path) field.ErrorList {

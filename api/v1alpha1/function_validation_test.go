@@ -302,10 +302,28 @@ func TestFunctionValidateMembers(t *testing.T) {
 				s.Async = &Async{OnSuccess: &Destination{Destination: "arn:aws:lambda:eu-west-1:123456789012:function:audit:live"}}
 			},
 		},
-		"DestinationQueue": {
-			reason: "There is no SQS here, so a queue would be accepted and ignored.",
+		"DestinationServices": {
+			reason: "Queues, topics and buses take records too; whether they can be reached is for the engine to say.",
 			change: func(s *FunctionSpec) {
 				s.DeadLetter = &Destination{Destination: "arn:aws:sqs:eu-west-1:123456789012:dead"}
+				s.Async = &Async{
+					OnSuccess: &Destination{Destination: "arn:aws:events:eu-west-1:123456789012:event-bus/default"},
+					OnFailure: &Destination{Destination: "arn:aws:sns:eu-west-1:123456789012:failures"},
+				}
+			},
+		},
+		"DestinationFIFO": {
+			reason: "AWS's Lambda sends nothing to queues and topics that keep an order.",
+			change: func(s *FunctionSpec) {
+				s.DeadLetter = &Destination{Destination: "arn:aws:sqs:eu-west-1:123456789012:dead.fifo"}
+				s.Async = &Async{OnFailure: &Destination{Destination: "arn:aws:sns:eu-west-1:123456789012:failures.fifo"}}
+			},
+			want: []fault{{field.ErrorTypeInvalid, "spec.async.onFailure.destination"}, {field.ErrorTypeInvalid, "spec.deadLetter.destination"}},
+		},
+		"DestinationOther": {
+			reason: "What takes nothing is refused, and buses take no dead letters.",
+			change: func(s *FunctionSpec) {
+				s.DeadLetter = &Destination{Destination: "arn:aws:events:eu-west-1:123456789012:event-bus/default"}
 				s.Async = &Async{OnFailure: &Destination{Destination: "ftp://x/y"}}
 			},
 			want: []fault{{field.ErrorTypeInvalid, "spec.async.onFailure.destination"}, {field.ErrorTypeInvalid, "spec.deadLetter.destination"}},

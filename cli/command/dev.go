@@ -100,12 +100,16 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	if o.app.onCluster() || !errors.Is(err, remote.ErrUnreachable) || endpoint.value != defaultEndpoint {
 		return nil, nil, err
 	}
+	messages, err := o.app.messages()
+	if err != nil {
+		return nil, nil, err
+	}
 	dir, err := os.MkdirTemp("", "lambkin-dev-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder for a server: %w", err)
 	}
 	s, err := host.Start(ctx, host.Config{
-		Addr: "127.0.0.1:0", DataDir: dir, Identity: Identity(), Environ: o.app.awsEnvironment(),
+		Addr: "127.0.0.1:0", DataDir: dir, Identity: Identity(), Environ: o.app.awsEnvironment(), Messages: messages,
 		Log: slog.New(slog.NewTextHandler(o.app.IO.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -40,7 +40,8 @@ func newServeCommand(app *App) *cobra.Command {
 			"interrupted. Everything is kept in one folder.\n\n" +
 			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
 			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with; code in\n" +
-			"buckets is fetched from AWS_ENDPOINT_URL_S3 with them.\n\n" +
+			"buckets is fetched from AWS_ENDPOINT_URL_S3 with them, and records of asynchronous invocations are sent to queues,\n" +
+			"topics and event buses at AWS_ENDPOINT_URL_SQS, …_SNS and …_EVENTBRIDGE.\n\n" +
 			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's,\n" +
 			"which is that of the pod unless --kubeconfig or KUBECONFIG names another.",
 		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data\n  lambkin serve --engine=cluster --addr :8080",
@@ -121,8 +122,13 @@ func (o *serveOptions) run(ctx context.Context) error {
 
 func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served, error) {
 	dir := orText(o.dataDir, o.app.dataDir())
+	messages, err := o.app.messages()
+	if err != nil {
+		return nil, err
+	}
 	s, err := host.Start(ctx, host.Config{
-		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Buckets: o.buckets, Log: log,
+		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Buckets: o.buckets,
+		Messages: messages, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -170,7 +176,7 @@ func (a *App) dataDir() string {
 func (a *App) awsEnvironment() []string {
 	names := []string{
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_DYNAMODB",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", endpointSQS, endpointSNS, endpointEventBridge, "AWS_ENDPOINT_URL_DYNAMODB",
 		"AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_KINESIS",
 	}
 	var env []string

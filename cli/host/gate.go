@@ -208,6 +208,7 @@ func (c *configured) apiOf(namespace, prefix string) http.Handler {
 		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir, Buckets: c.gate.buckets, Volumes: true,
 		// All replicas must know it. It need not be a secret: what it protects can be had by its digest, see above.
 		DownloadKey: []byte(c.settings.UID + namespace),
+		Reach:       c.settings.Destinations.Messaging().Check,
 		FrontDoor: func(t gateway.URLTarget) http.Handler {
 			return server.NewFrontDoor(server.FrontDoorConfig{Invoker: e, Function: t.Function, Identity: identity, Stream: t.Stream, CORS: t.CORS})
 		},

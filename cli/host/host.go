@@ -35,6 +35,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
 	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
@@ -54,6 +55,8 @@ type Config struct {
 	Environ []string
 	// Buckets is where code comes from that the Lambda API names by bucket and key; nil refuses it.
 	Buckets *bucket.Store
+	// Messages sends records to queues, topics and event buses; nil: nobody may name one as a destination.
+	Messages *messaging.Client
 	// Log takes what the server has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -112,7 +115,7 @@ func (s *Server) engineConfig(c Config) local.Config {
 		c.Log.Debug("memory is watched, not enforced by the kernel", "reason", err)
 	}
 	return local.Config{
-		DataDir: c.DataDir, Identity: c.Identity, Logger: c.Log, Environ: c.Environ,
+		DataDir: c.DataDir, Identity: c.Identity, Logger: c.Log, Environ: c.Environ, Messages: c.Messages,
 		Sandbox: s.Sandbox == nil, Cgroup: cgroup, Program: runner.Self,
 		URL: func(fn lambda.Name, qualifier string) string {
 			return s.URL + urlPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
@@ -125,7 +128,7 @@ func (s *Server) engineConfig(c Config) local.Config {
 func (s *Server) handler(closing context.Context, c Config) http.Handler {
 	doors := &doors{engine: s.Engine, identity: c.Identity}
 	api := gateway.New(s.Engine, gateway.Config{
-		Identity: c.Identity, BaseURL: s.URL, Logger: c.Log, TempDir: filepath.Join(c.DataDir, "tmp"), Buckets: c.Buckets,
+		Identity: c.Identity, BaseURL: s.URL, Logger: c.Log, TempDir: filepath.Join(c.DataDir, "tmp"), Buckets: c.Buckets, Reach: reach(c.Messages),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {
 			return server.NewFrontDoor(server.FrontDoorConfig{Invoker: s.Engine, Function: t.Function, Identity: c.Identity, Stream: t.Stream, CORS: t.CORS})
 		},
@@ -150,6 +153,14 @@ func (s *Server) handler(closing context.Context, c Config) http.Handler {
 			admin.ServeHTTP(w, r)
 		}
 	})
+}
+
+// reach says where records can be sent to.
+func reach(m *messaging.Client) func(arn string) error {
+	if m == nil {
+		return nil
+	}
+	return func(arn string) error { return m.Endpoints().Check(arn) }
 }
 
 // endWith ends the context of requests when closing ends.

@@ -83,11 +83,11 @@ func (r *Reconciler) decide(ctx context.Context, fn *v1alpha1.Function, ev deliv
 	return delivery.Decide(ev, policy, result, failure, ended)
 }
 
-// post sends a record to its URL.
+// post sends a record to where it goes.
 func (r *Reconciler) post(ctx context.Context, ev delivery.Event) (delivery.Step, error) {
 	patient, cancel := r.patient(ctx, attemptTimeout)
 	defer cancel()
-	failure := delivery.Post(patient, r.HTTP, &ev)
+	failure := r.sender().Send(patient, &ev)
 	if failure != nil && ctx.Err() != nil {
 		return delivery.Step{}, fmt.Errorf("the controller stops: %w", ctx.Err())
 	}

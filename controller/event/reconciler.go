@@ -22,6 +22,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/delivery"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 )
 
 const (
@@ -41,6 +42,8 @@ type Reconciler struct {
 	Invoker func(namespace string) lambda.Invoker
 	// HTTP posts records to URLs. It should keep away from addresses of the controller itself.
 	HTTP *http.Client
+	// Messages sends records to queues, topics and event buses; nil: there are none.
+	Messages *messaging.Client
 	// Identity completes the ARNs in records.
 	Identity func() lambda.Identity
 	// Delay is the wait after a function's first failure; zero is AWS's, one minute.
@@ -159,6 +162,10 @@ func (r *Reconciler) untilDue(a *v1alpha1.AsyncInvocation) time.Duration {
 		return 0
 	}
 	return a.Status.NextAttempt.Sub(r.now())
+}
+
+func (r *Reconciler) sender() delivery.Sender {
+	return delivery.Sender{HTTP: r.HTTP, Messages: r.Messages}
 }
 
 func (r *Reconciler) log() *slog.Logger {

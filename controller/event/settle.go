@@ -116,7 +116,7 @@ func (r *Reconciler) send(ctx context.Context, parent *v1alpha1.AsyncInvocation,
 func (r *Reconciler) sendLarge(ctx context.Context, letter delivery.Letter) {
 	err := error(lambda.Errorf(lambda.CodeRequestTooLarge, "%d bytes are more than an asynchronous event may have", len(letter.Body)))
 	if letter.URL != "" {
-		err = delivery.Post(ctx, r.HTTP, &letter.Event)
+		err = r.sender().Send(ctx, &letter.Event)
 	}
 	if err != nil {
 		r.log().Error("a record that is too large to be kept is given up",

@@ -22,9 +22,26 @@ func Check(w *Workload) error {
 	if len(w.Spec.FileSystems) > 0 && !w.Features.Claims {
 		return disabled("fileSystems", "kubernetes.podspec-persistent-volume-claim and kubernetes.podspec-persistent-volume-write")
 	}
+	if err := w.checkDestinations(); err != nil {
+		return err
+	}
 	if w.plain() && w.stopped() {
 		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "concurrency.reserved 0 cannot stop a container that answers HTTP itself; "+
 			"set http.visibility to ClusterLocal or delete the function")
+	}
+	return nil
+}
+
+// checkDestinations refuses destinations that nothing can be sent to: their records would be lost.
+func (w *Workload) checkDestinations() error {
+	if w.Platform == nil {
+		return nil
+	}
+	endpoints := w.Platform.Destinations.Messaging()
+	for _, target := range w.Spec.Destinations() {
+		if err := endpoints.Check(target); err != nil {
+			return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "%v", err)
+		}
 	}
 	return nil
 }

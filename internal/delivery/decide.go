@@ -39,7 +39,7 @@ type Policy struct {
 	Age time.Duration
 	// Delay is the wait after the first failure.
 	Delay time.Duration
-	// OnSuccess, OnFailure and DeadLetter are ARNs of functions or URLs; empty: nowhere.
+	// OnSuccess, OnFailure and DeadLetter are ARNs or URLs; empty: nowhere.
 	OnSuccess, OnFailure, DeadLetter string
 	// Identity completes the ARNs in records.
 	Identity lambda.Identity
@@ -158,7 +158,12 @@ func (e *Event) end(step Step, by Policy, result *lambda.Result, how Condition, 
 		step.Send = append(step.Send, e.letter(kind, to, body, now))
 	}
 	if how != Success && by.DeadLetter != "" {
-		step.Send = append(step.Send, e.deadLetter(by.DeadLetter, step.Error, now))
+		step.Send = append(step.Send, e.letter(KindDeadLetter, by.DeadLetter, e.Body, now))
+	}
+	for i := range step.Send {
+		if l := &step.Send[i]; l.URL != "" {
+			l.Headers = e.beside(*l, by, step.Error, now)
+		}
 	}
 	return step
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-// Event is what waits: an event for a function or, with a URL, a record on its way to a destination. Its JSON form, which
+// Event is what waits: an event for a function or, with a URL, a record on its way to a destination that is no function. Its JSON form, which
 // engines store, is without the body.
 type Event struct {
 	// ID is the request id under which the function runs, however often it is tried.
@@ -21,9 +21,9 @@ type Event struct {
 	Trace           string           `json:"trace,omitempty"`
 	TraceStarted    bool             `json:"traceStarted,omitempty"`
 	CloudEvent      string           `json:"cloudEvent,omitempty"`
-	// URL is where a record is posted; empty for an event.
+	// URL is where a record goes: a URL, or the ARN of a queue, topic or event bus; empty for an event.
 	URL string `json:"url,omitempty"`
-	// Headers go with a record.
+	// Headers go with a record: as headers to a URL, as attributes to a queue or topic.
 	Headers map[string]string `json:"headers,omitempty"`
 	// Accepted is when the caller was told that the event is kept.
 	Accepted time.Time `json:"accepted"`

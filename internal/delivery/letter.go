@@ -58,15 +58,11 @@ type responseContext struct {
 
 // recordOf describes the end of an event. Without a result the function never ran the last time.
 func recordOf(e Event, by Policy, result *lambda.Result, how Condition, now time.Time) record {
-	ref := e.Function
-	if ref.Qualifier == "" {
-		ref.Qualifier = lambda.LatestVersion
-	}
 	rec := record{
 		Version:   "1.0",
 		Timestamp: now.UTC().Format("2006-01-02T15:04:05.000Z"),
 		RequestContext: requestContext{
-			RequestID: e.ID, FunctionARN: ref.ARN(by.Identity), Condition: how, ApproximateInvokeCount: e.Attempts,
+			RequestID: e.ID, FunctionARN: e.functionARN(by), Condition: how, ApproximateInvokeCount: e.Attempts,
 		},
 		RequestPayload: jsonOf(e.Body),
 	}
@@ -77,6 +73,15 @@ func recordOf(e Event, by Policy, result *lambda.Result, how Condition, now time
 	rec.ResponseContext = &responseContext{StatusCode: 200, ExecutedVersion: result.ExecutedVersion, FunctionError: result.FunctionError}
 	rec.ResponsePayload = jsonOf(result.Payload)
 	return rec
+}
+
+// functionARN is that of the function that the event is for, with a qualifier.
+func (e *Event) functionARN(by Policy) string {
+	ref := e.Function
+	if ref.Qualifier == "" {
+		ref.Qualifier = lambda.LatestVersion
+	}
+	return ref.ARN(by.Identity)
 }
 
 // jsonOf is a payload as a JSON value: itself, or a string of what is no JSON.
@@ -94,25 +99,21 @@ func jsonOf(payload []byte) json.RawMessage {
 	return text
 }
 
-// letter addresses something to send: an event for the function that an ARN names, or a post to a URL. The id of an event
-// follows from that of the one it comes from, so that both are the same however often the decision is made.
+// letter addresses something to send: an event for the function that an ARN names, or a record for what else there is. The
+// id of an event follows from that of the one it comes from, so that both are the same however often the decision is made.
 func (e *Event) letter(kind Kind, to string, body []byte, now time.Time) Letter {
 	l := Letter{Kind: kind, Event: Event{Trace: e.Trace, Accepted: now, Body: body}}
 	if ref, err := lambda.ParseReference(to); err == nil && strings.HasPrefix(to, "arn:") {
-		l.ID, l.Function = uuid.NewSHA1(uuid.NameSpaceOID, []byte(string(kind)+" "+e.ID)).String(), ref
+		l.ID, l.Function = e.derived(kind), ref
 		return l
 	}
 	l.ID, l.Function, l.URL = e.ID, e.Function, to
 	return l
 }
 
-// deadLetter is the event itself, with what went wrong beside it.
-func (e *Event) deadLetter(to, message string, now time.Time) Letter {
-	l := e.letter(KindDeadLetter, to, e.Body, now)
-	if l.URL != "" {
-		l.Headers = map[string]string{"RequestID": e.ID, "ErrorCode": "200", "ErrorMessage": message}
-	}
-	return l
+// derived is an id for what follows from the event.
+func (e *Event) derived(kind Kind) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(string(kind)+" "+e.ID)).String()
 }
 
 // errorMessage is the function's, or the service's, in one line that a header may hold; empty after success.

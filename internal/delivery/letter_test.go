@@ -85,10 +85,15 @@ func TestLettersToFunctions(t *testing.T) {
 
 func TestDeadLetterToURL(t *testing.T) {
 	e := Event{ID: "id", Function: lambda.Reference{Name: "f"}, Accepted: noon(), Body: []byte(`"in"`)}
-	send := Decide(e, Policy{Age: time.Hour, DeadLetter: "https://example.com/"}, failed("broken"), nil, noon()).Send
+	send := Decide(e, Policy{Age: time.Hour, DeadLetter: "https://example.com/", Identity: lambda.Identity{Region: "us-east-1", Account: "000000000000"}}, failed(`broken \"100%\"`), nil, noon()).Send
 	want := []Letter{{KindDeadLetter, Event{
 		ID: "id", Function: e.Function, URL: "https://example.com/", Accepted: noon(), Body: []byte(`"in"`),
-		Headers: map[string]string{"RequestID": "id", "ErrorCode": "200", "ErrorMessage": "broken"},
+		Headers: map[string]string{
+			"RequestID": "id", "ErrorCode": "200", "ErrorMessage": `broken "100%"`,
+			"ce-requestid": "id", "ce-errorcode": "200", "ce-errormessage": "broken%20%22100%25%22",
+			"ce-specversion": "1.0", "ce-id": "50fde8da-8028-5d03-ac74-5cc9b18ef1cd", "ce-source": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+			"ce-type": "dev.lambkin.invocation.deadletter", "ce-subject": "id", "ce-time": "2026-01-31T12:00:00Z",
+		},
 	}}}
 	if diff := cmp.Diff(want, send); diff != "" {
 		t.Error(diff)

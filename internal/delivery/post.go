@@ -3,11 +3,13 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 	"github.com/lambkin-dev/lambkin/internal/outbound"
 )
 
@@ -18,10 +20,49 @@ const (
 	maxAnswer = 64 << 10
 )
 
-// Post sends a record to its URL. Any answer but 2xx is an error. Errors do not hold the URL, which may be secret.
-func Post(ctx context.Context, client *http.Client, e *Event) error {
+// errNoServices says that a record is for a service and nobody knows where that is.
+var errNoServices = errors.New("there are no endpoints for queues, topics and event buses")
+
+// Sender sends records. It is safe for concurrent use.
+type Sender struct {
+	// HTTP posts to URLs.
+	HTTP *http.Client
+	// Messages sends to queues, topics and event buses; nil: there are none.
+	Messages *messaging.Client
+}
+
+// Send sends a record to where it goes. Errors do not hold a URL, which may be secret.
+func (s Sender) Send(ctx context.Context, e *Event) error {
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
+	to, ok := messaging.Parse(e.URL)
+	switch {
+	case !ok:
+		return post(ctx, s.HTTP, e)
+	case s.Messages == nil:
+		return errNoServices
+	default:
+		return s.Messages.Send(ctx, to, message(to, e))
+	}
+}
+
+// message is a record as a message. A queue takes none that is empty, and what AWS's functions get of an event without a
+// payload is an empty object.
+func message(to messaging.Target, e *Event) messaging.Message {
+	m := messaging.Message{Body: e.Body}
+	if len(m.Body) == 0 {
+		m.Body = []byte("{}")
+	}
+	if to.Kind == messaging.Bus {
+		m.DetailType, m.Resources = e.Headers[headerDetailType], []string{e.Headers[headerResource], to.ARN}
+		return m
+	}
+	m.Attributes = e.Headers
+	return m
+}
+
+// post sends a record to its URL. Any answer but 2xx is an error.
+func post(ctx context.Context, client *http.Client, e *Event) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(e.Body))
 	if err != nil {
 		return fmt.Errorf("cannot post: %w", outbound.WithoutURL(err))

@@ -32,7 +32,7 @@ func TestPost(t *testing.T) {
 	defer s.Close()
 	post := func(ctx context.Context, to string) error {
 		e := &Event{URL: to, Headers: map[string]string{"ErrorCode": "200"}, Body: []byte(`{"a":1}`)}
-		return Post(ctx, outbound.Client(http.DefaultTransport), e)
+		return Sender{HTTP: outbound.Client(http.DefaultTransport)}.Send(ctx, e)
 	}
 
 	if err := post(t.Context(), s.URL+"/ok"); err != nil {

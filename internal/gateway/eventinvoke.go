@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -201,69 +198,6 @@ func (g *gateway) noEventInvokeConfig(ref lambda.Reference) error {
 		Code: lambda.CodeResourceNotFound, Err: errNoEventInvokeConfig,
 		Message: fmt.Sprintf("The function %s doesn't have an EventInvokeConfig", g.arn(ref.Name, ref.Qualifier)),
 	}
-}
-
-// checkDestinations refuses destinations that records cannot go to.
-func (g *gateway) checkDestinations(ctx context.Context, name lambda.Name, d *destinationConfig) error {
-	if d == nil {
-		return nil
-	}
-	for _, target := range []string{d.OnSuccess.Destination, d.OnFailure.Destination} {
-		if !takesRecords(target) {
-			return invalid("The provided destination config %s is invalid.", d.shown())
-		}
-		if err := checkDestination(target); err != nil {
-			return err
-		}
-		if !strings.HasPrefix(target, "arn:") {
-			continue
-		}
-		ref, err := lambda.ParseReference(target)
-		if err != nil {
-			return err
-		}
-		if ref.Name == name {
-			return invalid("You can't specify the function as a destination for itself.")
-		}
-		if _, err := g.resolve(ctx, ref); err != nil || g.reachable(ref) != nil {
-			return invalid("The destination ARN %s is invalid.", target)
-		}
-	}
-	return nil
-}
-
-// takesRecords reports whether a destination is of a service that can take records on AWS, or no ARN at all.
-func takesRecords(target string) bool {
-	if !strings.HasPrefix(target, "arn:") {
-		return true
-	}
-	parts := strings.SplitN(target, ":", 4)
-	return len(parts) == 4 && slices.Contains([]string{"lambda", "sqs", "sns", "events", "s3"}, parts[2])
-}
-
-// shown is the config as AWS shows it.
-func (d *destinationConfig) shown() string {
-	show := func(kind, target string) string {
-		if target == "" {
-			return "null"
-		}
-		return kind + "(destination=" + target + ")"
-	}
-	return "DestinationConfig(onSuccess=" + show("OnSuccess", d.OnSuccess.Destination) + ", onFailure=" + show("OnFailure", d.OnFailure.Destination) + ")"
-}
-
-// checkDestination refuses kinds of destinations that there are none of here: functions and URLs take records.
-func checkDestination(target string) error {
-	if target == "" {
-		return nil
-	}
-	if u, err := url.Parse(target); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-		return nil
-	}
-	if ref, err := lambda.ParseReference(target); err == nil && strings.HasPrefix(target, "arn:") && ref.Name != "" {
-		return nil
-	}
-	return invalid("The destination %s is not supported here: give the ARN of a function, or an http or https URL that takes POST requests.", target)
 }
 
 // getEventInvokeConfig does GetFunctionEventInvokeConfig.

@@ -110,6 +110,9 @@ func (g *gateway) newName(in *createFunctionInput) (lambda.Name, error) {
 	if err := g.refuseFileSystems(in.FileSystemConfigs); err != nil {
 		return "", err
 	}
+	if err := g.checkDeadLetter(in.DeadLetterConfig); err != nil {
+		return "", err
+	}
 	if in.PackageType != string(v1alpha1.PackageTypeImage) && (deref(in.Runtime) == "" || deref(in.Handler) == "") {
 		return "", invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}

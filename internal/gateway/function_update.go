@@ -38,6 +38,9 @@ func (g *gateway) updateFunctionConfiguration(c *call) (any, error) {
 	if err := g.refuseFileSystems(in.FileSystemConfigs); err != nil {
 		return nil, err
 	}
+	if err := g.checkDeadLetter(in.DeadLetterConfig); err != nil {
+		return nil, err
+	}
 	ctx := c.r.Context()
 	known, err := g.function(ctx, ref)
 	if err != nil {

@@ -48,6 +48,8 @@ type Config struct {
 	Volumes bool
 	// Concurrency is the account's limit of concurrent executions, 1000 if zero. Reserved concurrency is taken from it.
 	Concurrency int32
+	// Reach says why nothing can be sent to a queue, a topic or an event bus, by its ARN; nil: nothing can to any.
+	Reach func(arn string) error
 	// TempDir is where large uploads wait until they are checked; the system's own if empty.
 	TempDir string
 }

@@ -101,11 +101,6 @@ func (s *settings) refuse() error {
 			return err
 		}
 	}
-	if s.DeadLetterConfig != nil {
-		if err := checkDestination(s.DeadLetterConfig.TargetArn); err != nil {
-			return err
-		}
-	}
 	return s.refuseEnvironment()
 }
 

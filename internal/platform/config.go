@@ -15,6 +15,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/buildtemplates"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 )
 
 // Where things are on a cluster.
@@ -28,6 +29,9 @@ const (
 	// GatewayService is the gateway's Service in Namespace, and GatewayPort the name of its port.
 	GatewayService = "lambkin-gateway"
 	GatewayPort    = "http"
+	// DestinationsSecret holds, in Namespace, what requests to destinations are signed with: AWS_ACCESS_KEY_ID,
+	// AWS_SECRET_ACCESS_KEY and, if need be, AWS_SESSION_TOKEN. It is mounted into the controller.
+	DestinationsSecret = "lambkin-destinations" //nolint:gosec // a name
 )
 
 // Config is the operator's configuration. Members left out have the values of [Default].
@@ -47,8 +51,34 @@ type Config struct {
 	// NetworkPolicy says whether each namespace with functions gets a NetworkPolicy that lets only Knative and the
 	// namespace itself reach their pods.
 	NetworkPolicy bool `json:"networkPolicy"`
+	// Destinations are the services that records of asynchronous invocations can be sent to.
+	Destinations Destinations `json:"destinations"`
 	// AWSAPI is the Lambda API at the gateway.
 	AWSAPI AWSAPI `json:"awsAPI"`
+}
+
+// Destinations are the services that records of asynchronous invocations can be sent to, beside functions and URLs: AWS's
+// own, or servers that speak as they do. Credentials are in the Secret [DestinationsSecret].
+type Destinations struct {
+	SQS         Endpoint `json:"sqs"`
+	SNS         Endpoint `json:"sns"`
+	EventBridge Endpoint `json:"eventBridge"`
+}
+
+// Endpoint is where a service is.
+type Endpoint struct {
+	// URL is http or https, and without a path; without it functions cannot name such destinations.
+	URL string `json:"url,omitempty"`
+	// Region is what requests are signed for; that of the destination's ARN if empty.
+	Region string `json:"region,omitempty"`
+}
+
+// Messaging is the same as those know it who send.
+func (d Destinations) Messaging() messaging.Endpoints {
+	return messaging.Endpoints{
+		SQS: messaging.Endpoint(d.SQS), SNS: messaging.Endpoint(d.SNS), EventBridge: messaging.Endpoint(d.EventBridge),
+		Hint: "the operator of the cluster sets one below destinations in " + Key + " of the ConfigMap " + Namespace + "/" + ConfigMap,
+	}
 }
 
 // Registry is where functions' code and images are kept.
@@ -153,6 +183,9 @@ func (c *Config) check() error {
 	}
 	if c.Build.Keep < 0 || c.Scaling.MaxScale < 0 {
 		faults = append(faults, errors.New("build.keep and scaling.maxScale must not be negative"))
+	}
+	if err := c.Destinations.Messaging().Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("destinations: %w", err))
 	}
 	return errors.Join(faults...)
 }

@@ -17,8 +17,9 @@ func imports() map[string][]string {
 		"internal/archive": {"internal/lambda"},
 		"internal/awshttp": {"internal/event", "internal/lambda"},
 		// What happens to asynchronous events, the same on every engine; requests to places that users name.
-		"internal/delivery": {"api/v1alpha1", "internal/lambda", "internal/outbound"},
-		"internal/outbound": {},
+		"internal/delivery":  {"api/v1alpha1", "internal/lambda", "internal/messaging", "internal/outbound"},
+		"internal/messaging": {"internal/outbound"},
+		"internal/outbound":  {},
 		// AWS's policy language.
 		"internal/policy": {},
 		// Code out of S3 and what stands for it.
@@ -61,11 +62,12 @@ func imports() map[string][]string {
 		"internal/engine/local": {
 			"api/v1alpha1", "bootstrap", "internal/archive", "internal/delivery", "internal/engine", "internal/engine/local/blob",
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store",
-			"internal/lambda", "internal/outbound", "runtime-api/pod", "runtime-api/process",
+			"internal/lambda", "internal/messaging", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
 		"internal/engine/remote":  {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
 		"internal/engine/knative": {"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda", "internal/platform"},
 		// For tests alone, so nobody may import them.
+		"internal/messaging/double": {},
 		"internal/engine/remote/double": {
 			"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda",
 		},
@@ -76,7 +78,7 @@ func imports() map[string][]string {
 			"api/v1alpha1", "bootstrap", "buildtemplates", "buildtemplates/image", "internal/archive", "internal/lambda",
 			"internal/outbound", "internal/platform",
 		},
-		"controller/event":     {"api/v1alpha1", "internal/delivery", "internal/lambda", "internal/outbound"},
+		"controller/event":     {"api/v1alpha1", "internal/delivery", "internal/lambda", "internal/messaging", "internal/outbound"},
 		"controller/resources": {"api/v1alpha1", "internal/lambda", "internal/platform"},
 		"controller/apply":     {"api/v1alpha1"},
 		"controller/family":    {"api/v1alpha1", "controller/resources", "internal/lambda"},
@@ -101,7 +103,7 @@ func imports() map[string][]string {
 			"api/v1alpha1", "controller/alias", "controller/apply", "controller/code", "controller/deploy", "controller/event",
 			"controller/family", "controller/function", "controller/policy", "controller/report", "controller/resourcepolicy", "controller/resources",
 			"controller/settings", "controller/url", "controller/version", "controller/watch",
-			"internal/engine/knative", "internal/lambda", "internal/outbound", "internal/platform",
+			"internal/engine/knative", "internal/lambda", "internal/messaging", "internal/outbound", "internal/platform",
 		},
 		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
@@ -116,7 +118,7 @@ func imports() map[string][]string {
 		"cli/command": {
 			"api/v1alpha1", "bootstrap", "cli/cluster", "cli/cluster/examine", "cli/cluster/install", "cli/host", "cli/manifest", "cli/rollout",
 			"cli/source", "cli/terminal", "functions", "internal/bucket", "internal/engine", "internal/engine/knative", "internal/engine/remote",
-			"internal/lambda", "internal/platform", "internal/policy", "runtime-api/process",
+			"internal/lambda", "internal/messaging", "internal/platform", "internal/policy", "runtime-api/process",
 		},
 		// What verbs do with a cluster beside the engine.
 		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/lambda", "internal/platform"},
@@ -126,7 +128,7 @@ func imports() map[string][]string {
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
 			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/bucket", "internal/engine", "internal/engine/knative",
-			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda", "internal/platform",
+			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda", "internal/messaging", "internal/platform",
 			"runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
@@ -146,7 +148,7 @@ func imports() map[string][]string {
 		"bench/cluster": {"api/v1alpha1", "bench/table", "buildtemplates/image", "internal/archive", "internal/engine/knative", "internal/platform"},
 
 		// What the operator of a cluster decides.
-		"internal/platform": {"buildtemplates", "internal/lambda"},
+		"internal/platform": {"buildtemplates", "internal/lambda", "internal/messaging"},
 
 		// What users get is put together here.
 		"tools/release": {"buildtemplates", "buildtemplates/image", "internal/platform"},
@@ -186,9 +188,9 @@ func fences() []fence {
 		{"go.etcd.io/bbolt", []string{"internal/engine/local"}, "the store is the local engine's own affair"},
 		{"github.com/aws/aws-lambda-go", []string{"bootstrap", "functions"}, "it is the other side of our protocol; only go1.x messages and samples share its types"},
 		{"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream", []string{"internal/awshttp", "internal/engine/remote"}, "event-stream frames are an HTTP matter"},
-		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/bucket", "internal/gateway"}, "signatures are checked at the door, and made where we ask AWS or what stands for it"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/bucket", "internal/gateway", "internal/messaging"}, "signatures are checked at the door, and made where we ask AWS or what stands for it"},
 		{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/gateway/operations"}, "the SDK is a client for tests; its model is read by one generator"},
-		{"github.com/aws/aws-sdk-go-v2/aws", []string{"internal/bucket"}, "credentials as the signer takes them"},
+		{"github.com/aws/aws-sdk-go-v2/aws", []string{"internal/bucket", "internal/messaging"}, "credentials as the signer takes them"},
 		{"github.com/aws/", nil, "there is no AWS behind us"},
 		{"github.com/rogpeppe/go-internal", nil, "scripts run in tests only"},
 		{"github.com/google/go-cmp", []string{"bootstrap/protocoltest", "internal/engine/enginetest"}, "comparisons for people run in tests only"},

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -23,6 +26,9 @@ func asyncCases() []testCase {
 		{"RetrySucceeds", asyncRetrySucceeds},
 		{"FunctionDestination", asyncFunctionDestination},
 		{"DeadLetter", asyncDeadLetter},
+		{"CloudEvents", asyncCloudEvents},
+		{"BothRecords", asyncBothRecords},
+		{"UnknownServices", asyncUnknownServices},
 	}
 }
 
@@ -136,9 +142,70 @@ func asyncDeadLetter(t *testing.T, f *fixture) {
 	must(t, f.Enqueue(t.Context(), in))
 	f.eventually(t, "the dead letter", func() bool { return len(box.read()) > 0 })
 	got := box.read()[0]
-	if !bytes.Equal(got.Body, in.Payload) || got.Header.Get("RequestID") != in.ID || got.Header.Get("ErrorCode") != "200" || got.Header.Get("ErrorMessage") != "over and out" {
+	message, err := url.PathUnescape(got.Header.Get("Ce-Errormessage"))
+	if !bytes.Equal(got.Body, in.Payload) || got.Header.Get("Ce-Requestid") != in.ID || got.Header.Get("Ce-Errorcode") != "200" || err != nil || message != "over and out" {
 		t.Errorf("the dead letter is %s with %v", got.Body, got.Header)
 	}
+}
+
+// asyncCloudEvents holds that what a URL gets is a CloudEvent about the invocation.
+func asyncCloudEvents(t *testing.T, f *fixture) {
+	box := f.newMailbox(t)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Async = &v1alpha1.Async{OnSuccess: &v1alpha1.Destination{Destination: box.url}}
+	})
+	in := invocation(t, "f", "in")
+	in.ID = "11111111-2222-4333-8444-555555555555"
+	must(t, f.Enqueue(t.Context(), in))
+	f.eventually(t, "the record of the success", func() bool { return len(box.read()) > 0 })
+	h := box.read()[0].Header
+	for name, want := range map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Type": "dev.lambkin.invocation.success", "Ce-Subject": in.ID,
+		"Ce-Source": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+	} {
+		if h.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, h.Get(name), want)
+		}
+	}
+	if h.Get("Ce-Id") == "" || h.Get("Ce-Time") == "" {
+		t.Errorf("the event has no id or time: %v", h)
+	}
+}
+
+// asyncBothRecords holds that a failure sends its record and the dead letter, and that receivers can tell one from the other.
+func asyncBothRecords(t *testing.T, f *fixture) {
+	box := f.newMailbox(t)
+	zero := int32(0)
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Async = &v1alpha1.Async{MaximumRetryAttempts: &zero, OnFailure: &v1alpha1.Destination{Destination: box.url}}
+		s.DeadLetter = &v1alpha1.Destination{Destination: box.url}
+	})
+	must(t, f.Enqueue(t.Context(), invocation(t, "f", do{Do: "error", Text: "no"})))
+	f.eventually(t, "both letters", func() bool { return len(box.read()) >= 2 })
+	ids := map[string]string{}
+	for _, l := range box.read() {
+		ids[l.Header.Get("Ce-Type")] = l.Header.Get("Ce-Id")
+	}
+	failure, dead := ids["dev.lambkin.invocation.failure"], ids["dev.lambkin.invocation.deadletter"]
+	if failure == "" || dead == "" || failure == dead {
+		t.Errorf("ids by type: %v", ids)
+	}
+}
+
+// asyncUnknownServices holds that a queue that nobody knows the way to is refused or makes the function not ready; it is never
+// a place where records vanish.
+func asyncUnknownServices(t *testing.T, f *fixture) {
+	fn := f.function(t, "f", f.goHandler(t, "first"))
+	fn.Spec.Async = &v1alpha1.Async{OnFailure: &v1alpha1.Destination{Destination: "arn:aws:sqs:us-east-1:000000000000:unknown"}}
+	if err := f.Create(t.Context(), fn); err != nil {
+		wantCode(t, "a queue without an endpoint", err, lambda.CodeInvalidParameterValue)
+		return
+	}
+	f.eventually(t, "the condition", func() bool {
+		must(t, f.Get(t.Context(), fn.Name, fn))
+		c := meta.FindStatusCondition(fn.Status.Conditions, v1alpha1.ConditionReady)
+		return c != nil && c.Reason == string(v1alpha1.ReasonConfigurationUnsupported)
+	})
 }
 
 func logCases() []testCase {

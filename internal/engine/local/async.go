@@ -134,9 +134,9 @@ func (e *Engine) outcome(ev delivery.Event, step delivery.Step) queue.Outcome {
 	return out
 }
 
-// post sends a record to its URL.
+// post sends a record to where it goes.
 func (e *Engine) post(ctx context.Context, ev delivery.Event) queue.Outcome {
-	err := delivery.Post(ctx, e.http, &ev)
+	err := delivery.Sender{HTTP: e.http, Messages: e.cfg.Messages}.Send(ctx, &ev)
 	step := delivery.DecideRecord(ev, err, time.Now())
 	to := outbound.Redacted(ev.URL)
 	switch {

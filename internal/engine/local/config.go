@@ -11,6 +11,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
 
@@ -59,6 +60,8 @@ type Config struct {
 	Observe func(fn lambda.Name, version string) pod.Observer
 	// Transport fetches code and takes records for HTTP destinations; nil is http.DefaultTransport.
 	Transport http.RoundTripper
+	// Messages sends records to queues, topics and event buses; nil: nobody may name one as a destination.
+	Messages *messaging.Client
 }
 
 func (c Config) withDefaults() (Config, error) {

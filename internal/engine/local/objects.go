@@ -8,6 +8,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/messaging"
 )
 
 // Kinds as they are in work keys.
@@ -58,7 +59,7 @@ func (e *Engine) Create(ctx context.Context, obj v1alpha1.Object) error {
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
-	if err := e.checkCode(obj); err != nil {
+	if err := e.check(obj); err != nil {
 		return err
 	}
 	if err := e.store.Create(obj); err != nil {
@@ -72,7 +73,7 @@ func (e *Engine) Update(ctx context.Context, obj v1alpha1.Object) error {
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
-	if err := e.checkCode(obj); err != nil {
+	if err := e.check(obj); err != nil {
 		return err
 	}
 	if err := e.store.Update(obj); err != nil {
@@ -140,6 +141,41 @@ func (e *Engine) recheckAliases(fn lambda.Name) {
 			e.work.add(workKey{kindAlias, name})
 		}
 	}
+}
+
+// check refuses an object that names what is not there.
+func (e *Engine) check(obj v1alpha1.Object) error {
+	var targets []string
+	switch o := obj.(type) {
+	case *v1alpha1.Function:
+		targets = o.Spec.Destinations()
+	case *v1alpha1.Version:
+		targets = o.Spec.Async.Destinations() // the rest is as it was when the function had it
+	case *v1alpha1.Alias:
+		targets = o.Spec.Async.Destinations()
+	}
+	if err := e.checkDestinations(targets); err != nil {
+		return lambda.Errorf(lambda.CodeInvalidParameterValue, "%v", err)
+	}
+	return e.checkCode(obj)
+}
+
+// checkDestinations says which destination nothing can be sent to: its records would be lost.
+func (e *Engine) checkDestinations(targets []string) error {
+	for _, target := range targets {
+		if err := e.endpoints().Check(target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endpoints are those of the services that take records; none if nobody has said so.
+func (e *Engine) endpoints() messaging.Endpoints {
+	if e.cfg.Messages == nil {
+		return messaging.Endpoints{}
+	}
+	return e.cfg.Messages.Endpoints()
 }
 
 // checkCode refuses an object that names bytes which were never put, and keeps those that it names from being swept.

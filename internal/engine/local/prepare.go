@@ -60,6 +60,9 @@ func (e *Engine) prepare(w wish) (*unit, error) {
 		}
 	}
 	d.deviations = append(d.deviations, unmet(d.spec)...)
+	if err := e.checkDestinations(d.spec.Destinations()); err != nil { // one that could be reached when it was named
+		d.deviations = append(d.deviations, fmt.Sprintf("Records wait for a destination: %v.", err))
+	}
 	if d.image != "" {
 		d.deviations = append(d.deviations, "image has no effect on one machine, which runs the version's code.")
 	}

@@ -59,6 +59,9 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	if in[0] != '{' || json.Unmarshal(in, &e) != nil {
 		return in, nil // anything that is no object comes back as it is
 	}
+	if c, ok := lambdacontext.FromContext(ctx); ok && strings.HasPrefix(c.ClientContext.Custom["type"], "dev.lambkin.invocation.") {
+		return keepEvent(c.ClientContext.Custom, in)
+	}
 	if post := new(events.LambdaFunctionURLRequest); json.Unmarshal(in, post) == nil && post.RequestContext.HTTP.Method != "" {
 		return keep(post)
 	}
@@ -116,6 +119,18 @@ func misbehave(e event) (any, error) {
 		return letters, nil
 	}
 	return nil, fmt.Errorf("nothing to do for %q", e.Do)
+}
+
+// keepEvent takes a CloudEvent in, as the request that it came with in binary form.
+func keepEvent(attributes map[string]string, data []byte) (any, error) {
+	header := http.Header{}
+	for name, value := range attributes {
+		header.Set("ce-"+name, value)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	letters = append(letters, letter{header, bytes.Clone(data)})
+	return nil, nil
 }
 
 // keep takes a request in.
