@@ -21,6 +21,11 @@ PACKAGES ?= ./...
 # TESTFLAGS go to `go test`, as in make test TESTFLAGS='-run Alias -v'.
 TESTFLAGS ?=
 
+# ENGINE is where `make faults` runs, and FAULTS_TIME for how long it kills. FAULTS holds further flags.
+ENGINE ?= local
+FAULTS_TIME ?= 5m
+FAULTS ?=
+
 # CLUSTER names the test cluster of the cluster-… targets.
 CLUSTER ?= main
 
@@ -106,6 +111,10 @@ bench-cluster: build ## The benchmark on a cluster, as root; on a test cluster o
 	$(STATIC) -o bin/bench-cluster ./bench/cluster
 	$(STATIC) -o bin/bench-cluster-handler ./bench/cluster/handler
 	@bench/cluster/run.sh $(BENCH)
+.PHONY: faults
+faults: build ## Kill processes for FAULTS_TIME (5m) under load and count events; ENGINE=cluster with KUBECONFIG, FAULTS for flags
+	$(STATIC) -o bin/faults ./test/faults
+	bin/faults -engine $(ENGINE) -time $(FAULTS_TIME) $(FAULTS)
 
 .PHONY: conformance
 conformance: ## Run the protocol suite with AWS's clients too, and write docs/conformance.md
