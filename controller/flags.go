@@ -20,6 +20,7 @@ type options struct {
 	electNamespace string
 	concurrency    int
 	events         int
+	eventQPS       float64
 	qps            float64
 	burst          int
 	tempDir        string
@@ -40,6 +41,7 @@ func read(args []string, usage io.Writer) (options, error) {
 	f.StringVar(&o.electNamespace, "leader-election-namespace", platform.Namespace, "`namespace` of the lease")
 	f.IntVar(&o.concurrency, "concurrency", 8, "`number` of objects of each kind that are reconciled at once")
 	f.IntVar(&o.events, "event-concurrency", 64, "`number` of asynchronous invocations that run at once")
+	f.Float64Var(&o.eventQPS, "event-api-qps", 1000, "most requests a second to the API server for asynchronous invocations, of which each needs two; the others do not wait behind them")
 	f.Float64Var(&o.qps, "kube-api-qps", 100, "most requests a second to the API server, on average")
 	f.IntVar(&o.burst, "kube-api-burst", 200, "most requests at once to the API server")
 	f.StringVar(&o.tempDir, "temp-dir", "", "`folder` for code on its way into images, emptied of leftovers at the start; the system's, left as it is, if empty")
@@ -67,8 +69,8 @@ func (o *options) check() error {
 	if o.concurrency < 1 || o.events < 1 {
 		return errors.New("-concurrency and -event-concurrency must be at least 1")
 	}
-	if o.qps <= 0 || o.burst < 1 {
-		return errors.New("-kube-api-qps and -kube-api-burst must be greater than 0")
+	if o.qps <= 0 || o.burst < 1 || o.eventQPS < 1 {
+		return errors.New("-kube-api-qps and -kube-api-burst must be greater than 0, and -event-api-qps at least 1")
 	}
 	return nil
 }

@@ -233,8 +233,12 @@ func (w *wiring) invocations(context.Context) error {
 		Objects: w.manager.GetAPIReader(), Cache: w.manager.GetClient(),
 		Identity: w.settings.Platform().Identity.Lambda(), Transport: knative.NewTransport(),
 	}
+	cached, live, err := w.eventClients()
+	if err != nil {
+		return err
+	}
 	e := &event.Reconciler{
-		Client: w.manager.GetClient(), Live: w.manager.GetAPIReader(), Invoker: doors.In,
+		Client: cached, Live: live, Invoker: doors.In,
 		HTTP: outbound.Client(outbound.Transport()),
 		Messages: &messaging.Client{
 			HTTP:        outbound.Client(outbound.Transport()),
@@ -245,6 +249,22 @@ func (w *wiring) invocations(context.Context) error {
 		Concurrency: w.options.events,
 	}
 	return e.SetupWithManager(w.manager)
+}
+
+// eventClients are for asynchronous invocations, which are many and must not keep objects waiting, nor these them: one reads
+// from the cache, the other from the API server.
+func (w *wiring) eventClients() (cached, live client.Client, err error) {
+	cfg := rest.CopyConfig(w.manager.GetConfig())
+	cfg.RateLimiter, cfg.QPS, cfg.Burst = nil, float32(w.options.eventQPS), int(w.options.eventQPS)
+	options := client.Options{HTTPClient: w.manager.GetHTTPClient(), Scheme: w.manager.GetScheme(), Mapper: w.manager.GetRESTMapper()}
+	if live, err = client.New(cfg, options); err != nil {
+		return nil, nil, fmt.Errorf("connect for asynchronous invocations: %w", err)
+	}
+	options.Cache = &client.CacheOptions{Reader: w.manager.GetCache()}
+	if cached, err = client.New(cfg, options); err != nil {
+		return nil, nil, fmt.Errorf("connect for asynchronous invocations: %w", err)
+	}
+	return cached, live, nil
 }
 
 // look asks once which kinds there are, and goes on asking for those that are not.

@@ -20,15 +20,32 @@ func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	if len(in.Payload) > lambda.MaxAsyncPayload {
 		return tooLarge(lambda.MaxAsyncPayload)
 	}
-	r := router{namespace: e.Namespace, identity: e.Identity, lot: rand.Float64}
-	if _, err := r.find(ctx, e.Client, in.Function); err != nil {
+	if err := e.known(ctx, in.Function); err != nil {
 		return err
+	}
+	if e.Backlog != nil {
+		if err := e.Backlog.admit(ctx, e.Client, e.Namespace); err != nil {
+			return err
+		}
 	}
 	made := e.newAsyncInvocation(in, time.Now())
 	err := objectError(ctx, "AsyncInvocation", made.Name, e.Client.Create(ctx, made))
 	if lambda.CodeOf(err) == lambda.CodeRequestEntityTooLarge {
 		return tooLarge(lambda.MaxAsyncPayload) // with all that came with it
 	}
+	return err
+}
+
+// known fails if there is nobody for an event. Most often the cache knows that there is; the API server is asked if not, as a
+// function may be new.
+func (e *Engine) known(ctx context.Context, ref lambda.Reference) error {
+	r := router{namespace: e.Namespace, identity: e.Identity, lot: rand.Float64}
+	if e.Cache != nil {
+		if _, err := r.find(ctx, e.Cache, ref); err == nil {
+			return nil
+		}
+	}
+	_, err := r.find(ctx, e.Client, ref)
 	return err
 }
 

@@ -40,6 +40,7 @@ type Cluster struct {
 	transport http.RoundTripper
 	domain    string
 	log       *slog.Logger
+	backlog   Backlog
 }
 
 // ClusterConfig says which cluster, and what it is like.
@@ -167,5 +168,6 @@ func (c *Cluster) Doors(settings Settings) *Doors {
 func (c *Cluster) Engine(namespace string, settings Settings, code engine.Code, invoker lambda.Invoker) *Engine {
 	return &Engine{
 		Client: c.conn.client, Namespace: namespace, Identity: settings.Identity.Lambda(), Code: code, Invoker: invoker, Pods: c.conn.pods,
+		Cache: c.cache, Backlog: &c.backlog,
 	}
 }

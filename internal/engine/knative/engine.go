@@ -25,6 +25,10 @@ type Engine struct {
 	Invoker lambda.Invoker
 	// Async takes events; nil makes objects of them, with the rights of Client.
 	Async engine.Async
+	// Cache may be late; it is asked first whether there is a function for an event. Nil: only Client is.
+	Cache client.Reader
+	// Backlog bounds how many events may wait; nil: nothing does.
+	Backlog *Backlog
 	// Pods gives the logs of pods.
 	Pods Pods
 }
