@@ -111,6 +111,7 @@ bench-cluster: build ## The benchmark on a cluster, as root; on a test cluster o
 	$(STATIC) -o bin/bench-cluster ./bench/cluster
 	$(STATIC) -o bin/bench-cluster-handler ./bench/cluster/handler
 	@bench/cluster/run.sh $(BENCH)
+
 .PHONY: faults
 faults: build ## Kill processes for FAULTS_TIME (5m) under load and count events; ENGINE=cluster with KUBECONFIG, FAULTS for flags
 	$(STATIC) -o bin/faults ./test/faults

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/lambkin-dev/lambkin/bench/table"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 
 // asyncEvents measures what lambkin serve does with asynchronous events, every one of which is on the disk before its
 // caller hears of it.
-func (b *bench) asyncEvents() ([]row, error) {
+func (b *bench) asyncEvents() ([]table.Row, error) {
 	dir, err := os.MkdirTemp("", "lambkin-bench")
 	if err != nil {
 		return nil, err
@@ -41,7 +43,7 @@ func (b *bench) asyncEvents() ([]row, error) {
 		return nil, err
 	}
 	drain, err := l.drain()
-	return []row{accept, drain}, err
+	return []table.Row{accept, drain}, err
 }
 
 // deployHandler deploys the function of the benchmarks.
@@ -61,7 +63,7 @@ func (l *local) eventsURL() string {
 }
 
 // acceptRate has as many callers send events as call the function, in turn. The function works the events off meanwhile.
-func (l *local) acceptRate() (row, error) {
+func (l *local) acceptRate() (table.Row, error) {
 	calls := load{url: l.eventsURL(), callers: crowd, total: l.requests / 4, body: []byte(`{"hello":"world"}`)}
 	events := calls
 	events.event = true
@@ -69,37 +71,37 @@ func (l *local) acceptRate() (row, error) {
 	for round := range l.rounds + 1 {
 		called, err := calls.run(l.server)
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		sent, err := events.run(l.server)
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		if _, err := l.await(1, 0); err != nil { // those before it have had their turn by then
-			return row{}, err
+			return table.Row{}, err
 		}
 		if round > 0 { // the first one warms up
 			rates = append(rates, sent.perSecond(events.total))
 			ratios = append(ratios, called.wall.Seconds()/sent.wall.Seconds())
 		}
 	}
-	r := ratio("`lambkin serve`: events accepted per second, each on the disk, 64 callers, in units of synchronous invocations per second", median(ratios), atLeast(0.5))
-	r.value += fmt.Sprintf(" (%.0f/s)", median(rates))
+	r := table.Ratio("`lambkin serve`: events accepted per second, each on the disk, 64 callers, in units of synchronous invocations per second", table.Median(ratios), table.AtLeast(0.5))
+	r.Value += fmt.Sprintf(" (%.0f/s)", table.Median(rates))
 	return r, nil
 }
 
 // drain compares the time from the first event's begin to the last one's end with that of the function's own work, spread
 // over its environments.
-func (l *local) drain() (row, error) {
+func (l *local) drain() (table.Row, error) {
 	var over []float64
 	for range l.rounds {
 		runs, err := l.await(drained, drainWork)
 		if err != nil {
-			return row{}, err
+			return table.Row{}, err
 		}
 		over = append(over, (beyondWork(runs)-1)*100)
 	}
-	return absolute(fmt.Sprintf("`lambkin serve`: draining %d events, beyond the time that the function itself works on them", drained), median(over), "%", 5), nil
+	return table.Absolute(fmt.Sprintf("`lambkin serve`: draining %d events, beyond the time that the function itself works on them", drained), table.Median(over), "%", 5), nil
 }
 
 // interval is when a function worked.
