@@ -154,7 +154,9 @@ func (g *gateway) codeSigningID(arn string) (string, error) {
 }
 
 func noCodeSigning(arn string) error {
-	return lambda.Errorf(lambda.CodeResourceNotFound, "The Lambda code signing configuration %s can not be found.", arn)
+	e := lambda.Errorf(lambda.CodeResourceNotFound, "The Lambda code signing configuration %s can not be found.", arn)
+	e.Untyped = true // as on AWS
+	return e
 }
 
 // codeSigningOf gets the config of a request's path.

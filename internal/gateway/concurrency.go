@@ -71,7 +71,7 @@ func (g *gateway) checkReserved(ctx context.Context, ref lambda.Reference, n int
 		return err
 	}
 	if total := all.byFunction[v1alpha1.ObjectName(string(ref.Name))]; n < total {
-		return invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", n, total)
+		return untyped(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", n, total)
 	}
 	return nil
 }

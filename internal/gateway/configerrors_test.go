@@ -30,6 +30,7 @@ func configured(t *testing.T) *fixture {
 // TestConfigErrors compares replies of the operations on configs with those recorded on the real service.
 func TestConfigErrors(t *testing.T) {
 	f := configured(t)
+	all := recordings(t)
 	const (
 		mappings  = "/2015-03-31/event-source-mappings"
 		signed    = "/2020-06-30/functions/fn/code-signing-config"
@@ -120,6 +121,7 @@ func TestConfigErrors(t *testing.T) {
 			if r.status != tc.status || r.header.Get("X-Amzn-Errortype") != tc.kind || r.message(t) != tc.message {
 				t.Errorf("%d %s %s\nwant %d %s\n%s", r.status, r.header.Get("X-Amzn-Errortype"), r.body, tc.status, tc.kind, tc.message)
 			}
+			all.compareMembers(t, r)
 		})
 	}
 }

@@ -200,10 +200,10 @@ func (g *gateway) checkUnreserved(all provisionedTotals, fn *v1alpha1.Function, 
 		}
 	}
 	if total > rest {
-		return invalid("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", rest)
+		return untyped("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", rest)
 	}
 	if rest-total < minUnreserved {
-		return invalid("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
+		return untyped("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 	}
 	return nil
 }

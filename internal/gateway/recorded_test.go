@@ -29,13 +29,13 @@ type recording struct {
 }
 
 // recordings reads testdata/recorded-errors.tsv by number.
-func recordings(t *testing.T) map[int]recording {
+func recordings(t *testing.T) recorded {
 	t.Helper()
 	text, err := os.ReadFile("testdata/recorded-errors.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[int]recording{}
+	all := recorded{}
 	for line := range strings.Lines(string(text)) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if strings.HasPrefix(line, "#") {
@@ -54,6 +54,30 @@ func recordings(t *testing.T) map[int]recording {
 	}
 	return all
 }
+
+// recorded are all recordings by number.
+type recorded map[int]recording
+
+// compareMembers holds that a reply whose text was recorded has the members that were recorded with it, whatever numbers and
+// names of this account the text holds.
+func (all recorded) compareMembers(t *testing.T, got reply) {
+	t.Helper()
+	members := got.members(t)
+	for number, r := range all {
+		text, _ := members[r.member].(string)
+		if r.member == "" || r.code != got.header.Get("X-Amzn-Errortype") || generalized(text) != generalized(r.text) {
+			continue
+		}
+		if kind, _ := members["Type"].(string); kind != r.kind {
+			t.Errorf("recording %d: Type is %q, want %q", number, kind, r.kind)
+		}
+	}
+}
+
+var particular = regexp.MustCompile(`arn:[^\s'"\])]+|\[[^\]]*\]|<[^>]*>|\d+`)
+
+// generalized is a text without what differs from account to account.
+func generalized(text string) string { return particular.ReplaceAllString(text, "*") }
 
 var letters = regexp.MustCompile(`<x(\d+)>`)
 
