@@ -1,6 +1,7 @@
 package awshttp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,9 @@ func (b BodyReader) Read(w http.ResponseWriter, r *http.Request, limit int64) ([
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
+	if there, ok := r.Body.(*buffered); ok {
+		return there.take(limit)
+	}
 	size := r.ContentLength
 	if size < 0 {
 		size = limit
@@ -58,6 +62,84 @@ func (b BodyReader) Read(w http.ResponseWriter, r *http.Request, limit int64) ([
 	}
 	_ = conn.SetReadDeadline(time.Time{}) // else the server would take the caller for gone when it passes
 	return body, nil
+}
+
+// BufferedBody is a body that is in memory already. BodyReader gives it without another copy, so it must not be changed.
+func BufferedBody(body []byte) io.ReadCloser {
+	return &buffered{Reader: *bytes.NewReader(body), all: body}
+}
+
+// buffered knows all of its bytes, also those that were read.
+type buffered struct {
+	bytes.Reader
+
+	all []byte
+}
+
+// Close has nothing to end.
+func (b *buffered) Close() error { return nil }
+
+func (b *buffered) take(limit int64) ([]byte, error) {
+	if int64(len(b.all)) > limit {
+		return nil, ErrBodyTooLarge
+	}
+	return b.all, nil
+}
+
+// Copy writes the whole body of r to out, with the bounds and errors of Read. The size is that of what was written.
+func (b BodyReader) Copy(w http.ResponseWriter, r *http.Request, out io.Writer, limit int64) (int64, error) {
+	if r.ContentLength > limit {
+		w.Header()["Connection"] = []string{"close"}
+		return 0, ErrBodyTooLarge
+	}
+	size := r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	conn := http.NewResponseController(w)
+	// Writers without deadlines (tests, wrappers) are read without one.
+	_ = conn.SetReadDeadline(time.Now().Add(b.patience(size)))
+	n, err := copyBody(out, r, limit)
+	if err != nil {
+		w.Header()["Connection"] = []string{"close"}
+		return n, err
+	}
+	_ = conn.SetReadDeadline(time.Time{}) // else the server would take the caller for gone when it passes
+	return n, nil
+}
+
+func copyBody(out io.Writer, r *http.Request, limit int64) (int64, error) {
+	in := &failing{Reader: r.Body}
+	n, err := io.Copy(out, io.LimitReader(in, limit+1))
+	switch {
+	case in.err != nil:
+		return n, fmt.Errorf("%w: %w", ErrBodyIncomplete, in.err)
+	case err != nil:
+		return n, fmt.Errorf("keep a body: %w", err)
+	case n > limit:
+		drain(r)
+		return n, ErrBodyTooLarge
+	case r.ContentLength >= 0 && n < r.ContentLength:
+		return n, ErrBodyIncomplete
+	default:
+		return n, nil
+	}
+}
+
+// failing remembers how reading failed, so that it can be told from how writing does.
+type failing struct {
+	io.Reader
+
+	err error
+}
+
+// Read gives the next bytes.
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err //nolint:wrapcheck // it stands for the reader
 }
 
 func (b BodyReader) patience(size int64) time.Duration {

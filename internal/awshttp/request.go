@@ -81,6 +81,9 @@ func (o *Operations) payload(w http.ResponseWriter, r *http.Request, op operatio
 	if errors.Is(err, ErrBodyTooLarge) {
 		return nil, lambda.Errorf(lambda.CodeRequestTooLarge, "Request must be smaller than %d bytes for the %s operation", limit, op.name)
 	}
+	if known := new(lambda.Error); errors.As(err, &known) {
+		return nil, known // its signature is wrong
+	}
 	if err != nil {
 		return nil, &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: "Could not read the request body: it ended early or came too slowly.", Err: err}
 	}

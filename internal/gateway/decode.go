@@ -37,7 +37,11 @@ func (c *call) tooLarge(limit int64) error {
 	return lambda.Errorf(lambda.CodeRequestEntityTooLarge, "Request must be smaller than %d bytes for the %s operation", limit, c.op.name)
 }
 
+// incomplete says that a body could not be read, or what the check of its signature found on the way.
 func incomplete(err error) error {
+	if known := new(lambda.Error); errors.As(err, &known) {
+		return known
+	}
 	return &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: "Could not read the request body: it ended early or came too slowly.", Err: err}
 }
 

@@ -16,6 +16,8 @@ func imports() map[string][]string {
 		// Pieces with one purpose, built on the vocabulary alone.
 		"internal/archive": {"internal/lambda"},
 		"internal/awshttp": {"internal/event", "internal/lambda"},
+		// Who asks, and whether they may.
+		"internal/signature": {"internal/awshttp", "internal/lambda"},
 		// What happens to asynchronous events, the same on every engine; requests to places that users name.
 		"internal/delivery":  {"api/v1alpha1", "internal/lambda", "internal/messaging", "internal/outbound"},
 		"internal/messaging": {"internal/outbound"},
@@ -189,7 +191,7 @@ func fences() []fence {
 		{"go.etcd.io/bbolt", []string{"internal/engine/local"}, "the store is the local engine's own affair"},
 		{"github.com/aws/aws-lambda-go", []string{"bootstrap", "functions"}, "it is the other side of our protocol; only go1.x messages and samples share its types"},
 		{"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream", []string{"internal/awshttp", "internal/engine/remote"}, "event-stream frames are an HTTP matter"},
-		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/bucket", "internal/gateway", "internal/messaging"}, "signatures are checked at the door, and made where we ask AWS or what stands for it"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer", []string{"internal/bucket", "internal/messaging"}, "signatures are made with it where we ask AWS or what stands for it; internal/signature has its own code, which tests compare with it"},
 		{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/gateway/operations"}, "the SDK is a client for tests; its model is read by one generator"},
 		{"github.com/aws/aws-sdk-go-v2/aws", []string{"internal/bucket", "internal/messaging"}, "credentials as the signer takes them"},
 		{"github.com/aws/", nil, "there is no AWS behind us"},

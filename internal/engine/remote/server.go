@@ -246,6 +246,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return nil, lambda.Errorf(lambda.CodeRequestEntityTooLarge, "an object may have at most %d bytes", maxObject)
 	}
+	if known := new(lambda.Error); errors.As(err, &known) {
+		return nil, known // its signature is wrong
+	}
 	if err != nil {
 		return nil, &lambda.Error{Code: lambda.CodeInvalidRequestContent, Message: "the body ended early or came too slowly", Err: err}
 	}
