@@ -11,9 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
-
-	"github.com/lambkin-dev/lambkin/internal/gateway"
-	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
 // body is a CreateFunction body with members changed; a nil value takes one out.
@@ -311,30 +308,4 @@ func TestLimits(t *testing.T) {
 	all := recordings(t)
 	all[68].compare(t, f.request(http.MethodPost, functions, body(`Code={"ZipFile":"`+over+`"}`)))
 	all[67].compare(t, f.request(http.MethodPost, functions, body(`Code={"ZipFile":"`+strings.Repeat("A", 70167211)+`"}`)))
-}
-
-// signed is a verifier that knows one signature.
-func signed(c *gateway.Config) {
-	c.Verifier = gateway.VerifierFunc(func(r *http.Request) error {
-		if strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
-			return nil
-		}
-		return lambda.Errorf(lambda.CodeMissingAuthenticationToken, "Missing Authentication Token")
-	})
-}
-
-// TestVerifier holds that the verifier decides over the API, but not over addresses of downloads, which prove themselves.
-func TestVerifier(t *testing.T) {
-	f := newFixture(t, signed)
-	if r := f.request(http.MethodGet, functions, ""); r.status != http.StatusForbidden || r.header.Get("X-Amzn-Errortype") != "MissingAuthenticationTokenException" {
-		t.Errorf("an unsigned request: %d %s", r.status, r.body)
-	}
-	f.create("fn") // by the real SDK, which signs
-	got, err := f.client.GetFunction(t.Context(), &sdk.GetFunctionInput{FunctionName: aws.String("fn")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := f.request(http.MethodGet, strings.TrimPrefix(aws.ToString(got.Code.Location), f.url), ""); r.status != http.StatusOK {
-		t.Errorf("a download: %d %s", r.status, r.body)
-	}
 }

@@ -52,6 +52,9 @@ func (g *gateway) createFunction(c *call) (any, error) {
 		return nil, err
 	}
 	defer upload.Close()
+	if err := g.authorizeCreate(c, deref(in.FunctionName)); err != nil {
+		return nil, err
+	}
 	name, err := g.newName(&in)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/policy"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 )
 
 // Config is what a gateway needs besides its engine. Only Identity is required.
@@ -33,8 +36,9 @@ type Config struct {
 	// FrontDoor makes the handler that turns plain HTTP requests into a function's events; without it function URLs
 	// answer that they are not served here.
 	FrontDoor func(URLTarget) http.Handler
-	// Verifier checks who sends a request; nil lets everybody in, but to function URLs for signed requests nobody.
-	Verifier Verifier
+	// Authenticator finds out who sends a request, unless its context says so already; nil lets everybody do everything,
+	// but call function URLs for signed requests nobody.
+	Authenticator Authenticator
 	// Clock gives the time; time.Now if nil.
 	Clock func() time.Time
 	// Logger takes what callers must not see; nil discards it.
@@ -50,6 +54,8 @@ type Config struct {
 	Concurrency int32
 	// Reach says why nothing can be sent to a queue, a topic or an event bus, by its ARN; nil: nothing can to any.
 	Reach func(arn string) error
+	// Audit gets a line for every operation but invocations, whatever became of it; nil discards them.
+	Audit *slog.Logger
 	// TempDir is where large uploads wait until they are checked; the system's own if empty.
 	TempDir string
 }
@@ -64,6 +70,10 @@ type gateway struct {
 	urls   urlIndex
 	// policyTurn has room for the one change of a policy that is under way.
 	policyTurn chan struct{}
+
+	replays  signature.Replays
+	demands  map[string]demand                                                         // of each operation
+	policies func(ctx context.Context, ref lambda.Reference) (*policy.Document, error) // of functions
 }
 
 // New makes the HTTP handler of the Lambda API for an engine.
@@ -74,6 +84,9 @@ func New(e engine.Engine, c Config) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Audit == nil {
+		c.Audit = slog.New(slog.DiscardHandler)
+	}
 	if len(c.DownloadKey) == 0 {
 		c.DownloadKey = []byte(rand.Text())
 	}
@@ -81,7 +94,7 @@ func New(e engine.Engine, c Config) http.Handler {
 		c.Concurrency = defaultConcurrency
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
-	g := &gateway{Config: c, engine: e, policyTurn: make(chan struct{}, 1)}
+	g := &gateway{Config: c, engine: e, policyTurn: make(chan struct{}, 1), demands: demands(), policies: noPolicy}
 	g.invoke = g.invokeOperations()
 	return g.guard(g.route(g.authenticate(g.router())))
 }
@@ -141,11 +154,12 @@ type watched struct {
 	http.ResponseWriter
 
 	started bool
+	status  int
 }
 
 // WriteHeader begins the reply.
 func (w *watched) WriteHeader(status int) {
-	w.started = true
+	w.started, w.status = true, status
 	w.ResponseWriter.WriteHeader(status)
 }
 

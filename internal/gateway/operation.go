@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -22,6 +23,9 @@ type operation struct {
 	query  string // a fixed key=value that tells it from others of the same path, or empty
 	status int    // of success
 }
+
+// hasLabel reports whether the path names something under that label.
+func (op operation) hasLabel(label string) bool { return strings.Contains(op.path, "{"+label+"}") }
 
 // handler is how an operation is done.
 type handler struct {
@@ -59,7 +63,11 @@ func rank(op operation) int {
 func (g *gateway) operation(op operation, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r, op: op, bodies: g.bodies}
+		defer g.audit(c)
+		err := g.authorize(c)
 		switch {
+		case err != nil:
+			g.fail(c, err)
 		case h.raw != nil:
 			h.raw(c)
 		case h.call != nil:
@@ -113,6 +121,9 @@ type call struct {
 	op     operation
 	bodies awshttp.BodyReader
 	values url.Values
+
+	resource string // that the operation is about, as policies name it
+	denied   bool   // by a policy
 }
 
 // label is a part of the path, decoded: SDKs encode the colons of ARNs.

@@ -54,7 +54,7 @@ func (in *urlInput) check(f *faults) {
 
 // refuseAuth fails on a URL for signed requests where nobody verifies signatures: it would protect nothing.
 func (g *gateway) refuseAuth(in *urlInput) error {
-	if deref(in.AuthType) == string(v1alpha1.AuthTypeIAM) && g.Verifier == nil {
+	if deref(in.AuthType) == string(v1alpha1.AuthTypeIAM) && g.Authenticator == nil {
 		return invalid("AuthType AWS_IAM is not supported here: signatures are not verified. " +
 			"Set AuthType to NONE, and put a proxy that checks who calls in front.")
 	}

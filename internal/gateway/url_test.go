@@ -72,7 +72,7 @@ func TestURLConfig(t *testing.T) {
 }
 
 func TestURLHosts(t *testing.T) {
-	f := newFixture(t, doors, signed, func(c *gateway.Config) { c.URLDomain = "localhost:9000" })
+	f := newGuarded(t, doors, func(c *gateway.Config) { c.URLDomain = "localhost:9000" })
 	f.create("fn")
 	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam})
 	if err != nil {
@@ -82,29 +82,28 @@ func TestURLHosts(t *testing.T) {
 	if !ok || !strings.HasSuffix(host, ".lambda-url.us-east-1.localhost:9000/") {
 		t.Fatalf("the address is %q", aws.ToString(made.FunctionUrl))
 	}
-	call := func(host, authorization string) reply {
+	call := func(host string, signed bool) reply {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/x", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Host = host
-		if authorization != "" {
-			r.Header.Set("Authorization", authorization)
+		if signed {
+			f.sign(t, f.admin, r, "")
 		}
 		return f.send(r)
 	}
-	authorization := "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=y"
 	host = strings.TrimSuffix(host, "/")
-	if r := call(host, authorization); r.status != http.StatusOK || r.body != "fn stream=false cors=false GET /x" {
+	if r := call(host, true); r.status != http.StatusOK || r.body != "fn stream=false cors=false GET /x" {
 		t.Errorf("signed: %d %q", r.status, r.body)
 	}
-	if r := call(host, ""); r.status != http.StatusForbidden {
+	if r := call(host, false); r.status != http.StatusForbidden {
 		t.Errorf("an unsigned call of a URL for IAM callers: %d, want 403", r.status)
 	}
-	if r := call("0"+host[1:], authorization); r.status != http.StatusForbidden && host[0] != '0' {
+	if r := call("0"+host[1:], true); r.status != http.StatusForbidden && host[0] != '0' {
 		t.Errorf("an unknown URL: %d, want 403", r.status)
 	}
-	if r := call("short.lambda-url.us-east-1.localhost", authorization); r.status != http.StatusForbidden {
+	if r := call("short.lambda-url.us-east-1.localhost", true); r.status != http.StatusForbidden {
 		t.Errorf("a short id: %d, want 403", r.status)
 	}
 }
@@ -153,7 +152,7 @@ func TestURLsForSignedRequests(t *testing.T) {
 }
 
 func TestURLPreflight(t *testing.T) {
-	f := newFixture(t, doors, signed)
+	f := newGuarded(t, doors)
 	f.create("fn")
 	made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{
 		FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeAwsIam, Cors: &types.Cors{AllowOrigins: []string{"*"}},

@@ -3,12 +3,14 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"math/big"
 	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/event"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -92,36 +94,65 @@ func (g *gateway) route(api http.Handler) http.Handler {
 			api.ServeHTTP(w, r)
 			return
 		}
-		g.serveURL(w, awshttp.WithoutPrefix(r, prefix), id)
+		g.serveURL(w, r, id, prefix)
 	})
 }
 
 // serveURL hands a request for a function URL to the front door.
-func (g *gateway) serveURL(w http.ResponseWriter, r *http.Request, id string) {
+func (g *gateway) serveURL(w http.ResponseWriter, r *http.Request, id, prefix string) {
 	d, err := g.urls.find(r.Context(), g, id)
 	if err != nil {
 		awshttp.WriteError(w, err)
 		return
 	}
-	if d == nil || !g.mayCall(r, d) {
+	if d == nil {
 		forbidden(w)
 		return
 	}
-	d.handler.ServeHTTP(w, r)
+	r, ok := g.mayCall(w, r, d)
+	if !ok {
+		forbidden(w)
+		return
+	}
+	d.handler.ServeHTTP(w, awshttp.WithoutPrefix(r, prefix))
 }
 
-// mayCall checks the signature that a URL for IAM callers demands; without a verifier nobody may call it. Browsers cannot
-// sign what they ask before a cross-origin request.
-func (g *gateway) mayCall(r *http.Request, d *door) bool {
-	if d.authType != v1alpha1.AuthTypeIAM {
-		return true
-	}
+// mayCall decides whether a request for a function URL may pass, and gives it with the body that was signed. A URL for IAM
+// callers takes signed requests of those who may use it; without an authenticator there are none. A URL for everybody is open
+// unless the function's policy denies it: to make one is a choice in so many words, so the policy that AWS asks for besides
+// is not needed. Browsers cannot sign what they ask before a cross-origin request.
+func (g *gateway) mayCall(w http.ResponseWriter, r *http.Request, d *door) (*http.Request, bool) {
 	if d.cors != nil {
 		if _, preflight := d.cors.Preflight(r.Method, r.Header); preflight {
-			return true
+			return r, true
 		}
 	}
-	return g.Verifier != nil && g.Verifier.Verify(r) == nil
+	document, err := g.policies(r.Context(), d.function)
+	if err != nil {
+		return r, false
+	}
+	q := access.Question{
+		Action: "lambda:InvokeFunctionUrl", Resource: g.arn(d.function.Name, d.function.Qualifier), Policy: document,
+		Context: map[string][]string{"lambda:FunctionUrlAuthType": {string(d.authType)}},
+	}
+	if d.authType != v1alpha1.AuthTypeIAM {
+		anybody := &access.Caller{Context: requestContext(r, g.Clock())}
+		denied, err := anybody.Denied(r.Context(), q)
+		return r, err == nil && !denied
+	}
+	if g.Authenticator == nil {
+		return r, false
+	}
+	caller, signed, err := g.Authenticator.Authenticate(w, r)
+	if err != nil {
+		return r, false
+	}
+	tags, err := g.tagContext(r.Context(), caller, d.function)
+	if err != nil {
+		return r, false
+	}
+	maps.Copy(q.Context, tags)
+	return signed, caller.Authorize(r.Context(), q) == nil
 }
 
 // forbidden is what AWS answers for URLs that do not exist and to callers that may not call.
@@ -136,6 +167,7 @@ func forbidden(w http.ResponseWriter) {
 type door struct {
 	name     string
 	revision string
+	function lambda.Reference
 	authType v1alpha1.AuthType
 	cors     *event.CORS
 	handler  http.Handler
@@ -187,7 +219,7 @@ func (x *urlIndex) search(ctx context.Context, g *gateway, id string) (*door, er
 // open makes the front door of a function URL and keeps it.
 func (x *urlIndex) open(g *gateway, u *v1alpha1.FunctionURLConfig) *door {
 	t := target(u)
-	d := &door{name: u.Name, revision: u.ResourceVersion, authType: u.Spec.AuthType, cors: t.CORS, handler: g.FrontDoor(t)}
+	d := &door{name: u.Name, revision: u.ResourceVersion, function: t.Function, authType: u.Spec.AuthType, cors: t.CORS, handler: g.FrontDoor(t)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.doors) >= maxDoors || x.doors == nil {

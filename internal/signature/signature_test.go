@@ -125,7 +125,6 @@ func verify(t testing.TB, r *http.Request, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer got.Close()
 	if got.KeyID != keyID {
 		t.Errorf("signed by %q, want %q", got.KeyID, keyID)
 	}

@@ -50,8 +50,6 @@ type Verified struct {
 	Time      time.Time
 	// Presigned says that it is in the query: whoever was given the URL may use it again until it expires.
 	Presigned bool
-	// Close removes what was kept of the body.
-	Close func()
 }
 
 // Verify checks a request. The errors are AWS's: MissingAuthenticationTokenException, IncompleteSignatureException,
@@ -140,7 +138,7 @@ func mismatch() error {
 
 // verify compares the signature with ours. How that is done follows from what the request says about its body.
 func (v *Verifier) verify(w http.ResponseWriter, r *http.Request, c *claim, key []byte) (*Verified, error) {
-	done := &Verified{Request: r, KeyID: c.keyID, Signature: strings.ToLower(c.signature), Time: c.time, Presigned: c.presigned, Close: func() {}}
+	done := &Verified{Request: r, KeyID: c.keyID, Signature: strings.ToLower(c.signature), Time: c.time, Presigned: c.presigned}
 	declared := r.Header.Get(headerContentSHA256)
 	if declared == "" && c.presigned {
 		declared = r.URL.Query().Get(headerContentSHA256)
@@ -184,7 +182,8 @@ func (v *Verifier) verifyWhole(w http.ResponseWriter, done *Verified, c *claim, 
 		whole.close()
 		return nil, err
 	}
-	done.Request, done.Close = whole.in(done.Request), whole.close
+	context.AfterFunc(done.Request.Context(), whole.close) // it ends with the request
+	done.Request = whole.in(done.Request)
 	return done, nil
 }
 

@@ -17,6 +17,7 @@ func imports() map[string][]string {
 		"internal/archive": {"internal/lambda"},
 		"internal/awshttp": {"internal/event", "internal/lambda"},
 		// Who asks, and whether they may.
+		"internal/access":    {"internal/lambda", "internal/policy"},
 		"internal/signature": {"internal/awshttp", "internal/lambda"},
 		// What happens to asynchronous events, the same on every engine; requests to places that users name.
 		"internal/delivery":  {"api/v1alpha1", "internal/lambda", "internal/messaging", "internal/outbound"},
@@ -110,7 +111,10 @@ func imports() map[string][]string {
 		"controller/policy": {"api/v1alpha1", "controller/resources", "controller/watch"},
 
 		// The door for AWS's tools.
-		"internal/gateway":            {"api/v1alpha1", "internal/awshttp", "internal/bucket", "internal/engine", "internal/event", "internal/lambda", "internal/policy"},
+		"internal/gateway": {
+			"api/v1alpha1", "internal/access", "internal/awshttp", "internal/bucket", "internal/engine", "internal/event", "internal/lambda", "internal/policy",
+			"internal/signature",
+		},
 		"internal/gateway/operations": {},
 
 		// The command line.
