@@ -58,7 +58,7 @@ func TestSamples(t *testing.T) {
 // serve starts a server and gives a function that runs the command line against it.
 func serve(t *testing.T) func(args ...string) (int, string) {
 	t.Helper()
-	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir(), Identity: command.Identity()})
+	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", NoAuth: true, DataDir: t.TempDir(), Identity: command.Identity()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ if [[ -z ${endpoint:-} ]]; then
   cat "$log" >&2
   exit 1
 fi
-export LAMBKIN_ENDPOINT=$endpoint
+export LAMBKIN_ENDPOINT=$endpoint LAMBKIN_CREDENTIALS=$data/data/credentials
 echo "A server runs at $endpoint."
 
 wrong=0
@@ -85,5 +85,6 @@ All four answer. Go on with:
   lambkin new hello --runtime python3.13          a function of your own
   lambkin dev ./hello                             deployed again whenever you save
   lambkin new --list                              more samples: HTTP, streams, queues, layers
-  aws --endpoint-url http://127.0.0.1:9000 lambda list-functions
+  export AWS_SHARED_CREDENTIALS_FILE=~/.local/share/lambkin/credentials
+  aws --region us-east-1 --endpoint-url http://127.0.0.1:9000 lambda list-functions
 NEXT

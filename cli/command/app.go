@@ -35,9 +35,10 @@ type App struct {
 	// OnCluster connects to a cluster; with the user's kubeconfig if nil.
 	OnCluster func(cluster.Options) (*Connection, error)
 
-	flags       globalFlags
-	clusterVerb bool        // the command is about a cluster, whatever is kept
-	connected   *Connection // nil until the cluster is needed
+	flags           globalFlags
+	credentialsFile string      // of a server of the command's own
+	clusterVerb     bool        // the command is about a cluster, whatever is kept
+	connected       *Connection // nil until the cluster is needed
 }
 
 // globalFlags are the flags of every command.
@@ -99,6 +100,14 @@ func reference(name, qualifier string) (lambda.Reference, error) {
 // outputs are the values of --output.
 func outputs() []string { return []string{"json", "yaml", "name", "wide"} }
 
+// outputsOf are those of a command.
+func outputsOf(cmd *cobra.Command) []string {
+	if strings.HasSuffix(cmd.CommandPath(), " keys create") {
+		return append(outputs(), "env", "credentials")
+	}
+	return outputs()
+}
+
 // check refuses global flags that have no meaning, before any command runs.
 func (a *App) check(cmd *cobra.Command, _ []string) error {
 	f := a.flags
@@ -109,8 +118,8 @@ func (a *App) check(cmd *cobra.Command, _ []string) error {
 	if f.output != "" && slices.Contains([]string{"logs", "dev", "serve"}, cmd.Name()) {
 		return usagef("--output has no meaning for %q", cmd.CommandPath())
 	}
-	if f.output != "" && !slices.Contains(outputs(), f.output) {
-		return usagef("--output %q: want one of %s", f.output, strings.Join(outputs(), ", "))
+	if known := outputsOf(cmd); f.output != "" && !slices.Contains(known, f.output) {
+		return usagef("--output %q: want one of %s", f.output, strings.Join(known, ", "))
 	}
 	if err := a.checkRegistryFlags(cmd); err != nil {
 		return err

@@ -115,8 +115,8 @@ func (o *devOptions) server(ctx context.Context) (engine.Engine, func(), error) 
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	o.app.flags.endpoint = s.URL
-	o.app.IO.Notef("No server runs, so this is one for as long as it takes: export LAMBKIN_ENDPOINT=%s", s.URL)
+	o.app.flags.endpoint, o.app.credentialsFile = s.URL, s.Credentials
+	o.app.IO.Notef("No server runs, so this is one for as long as it takes: export LAMBKIN_ENDPOINT=%s LAMBKIN_CREDENTIALS=%s", s.URL, s.Credentials)
 	client, err := o.app.client()
 	return client, func() { o.close(s, dir) }, err
 }

@@ -96,6 +96,9 @@ func (a *App) sentence(err error) string {
 	if a.flags.debug || !errors.As(err, &service) {
 		return err.Error()
 	}
+	if hint := a.keyHint(service.Code); hint != "" {
+		return service.Message + ": " + hint
+	}
 	before, after, _ := strings.Cut(err.Error(), service.Error())
 	faults := remote.FaultsOf(err)
 	switch len(faults) {
@@ -105,6 +108,29 @@ func (a *App) sentence(err error) string {
 		return before + "refused: " + faults[0].String() + after
 	}
 	return before + fmt.Sprintf("refused, %s:", count(len(faults), "fault")) + after
+}
+
+// keyHint says what to do about a server that does not take our signature, or that got none.
+func (a *App) keyHint(code lambda.Code) string {
+	if a.onCluster() {
+		return ""
+	}
+	const name = "name the file that the server wrote, \"credentials\" in its data directory, with LAMBKIN_CREDENTIALS"
+	endpoint, err := a.endpoint()
+	if err != nil {
+		return ""
+	}
+	_, from, err := a.credentials(endpoint.value)
+	switch {
+	case err != nil:
+		return ""
+	case code == lambda.CodeMissingAuthenticationToken:
+		return "the server at " + endpoint.value + " asks for an access key, and there is none: " + name
+	case code == lambda.CodeUnrecognizedClient || code == lambda.CodeInvalidSignature:
+		return "the server at " + endpoint.value + " does not take the access key from " + from + ": " + name
+	default:
+		return ""
+	}
 }
 
 // missingError says in our own words what is not there, and keeps the engine's error for the exit code.

@@ -142,7 +142,11 @@ func (a *App) client() (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := remote.New(endpoint.value)
+	client, err := a.signingClient(endpoint.value)
+	if err != nil {
+		return nil, err
+	}
+	e, err := remote.NewClient(client, endpoint.value)
 	if err != nil {
 		return nil, fmt.Errorf("%w (from %s)", err, endpoint.from)
 	}

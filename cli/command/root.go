@@ -21,7 +21,7 @@ const rootHelp = `Lambkin runs AWS Lambda functions on this machine, and on any 
   lambkin deploy hello                      upload it
   lambkin invoke hello -d '{"name":"you"}'  run it
 
-The AWS CLI and SDKs work against the same server: aws --endpoint-url http://127.0.0.1:9000 lambda …
+The AWS CLI and SDKs work against the same server, with the credentials that it prints when it starts.
 
 On a cluster, after "lambkin install" and "lambkin config use cluster", the same commands work there.
 
@@ -89,7 +89,7 @@ func New(app *App) *cobra.Command {
 	add("functions", newNewCommand(app), newDeployCommand(app), newApplyCommand(app), newInvokeCommand(app), newLogsCommand(app),
 		newGetCommand(app), newDescribeCommand(app), newDeleteCommand(app), newDevCommand(app))
 	add("releases", newVersionsCommand(app), newAliasCommand(app), newTrafficCommand(app), newRolloutCommand(app), newLayerCommand(app))
-	add("server", newServeCommand(app), newDoctorCommand(app), newConfigCommand(app), newVersionCommand(app))
+	add("server", newServeCommand(app), newKeysCommand(app), newDoctorCommand(app), newConfigCommand(app), newVersionCommand(app))
 	add("cluster", newInstallCommand(app), newSetCommand(app))
 	root.AddCommand(newPushCommand())
 	app.rename(root)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -29,6 +30,9 @@ type serveOptions struct {
 	grace      time.Duration
 	verbose    bool
 	buckets    *bucket.Store
+	noAuth     bool
+	urlDomain  string
+	tls        host.TLSFiles
 }
 
 func newServeCommand(app *App) *cobra.Command {
@@ -38,10 +42,11 @@ func newServeCommand(app *App) *cobra.Command {
 		Short: "Run functions on this machine",
 		Long: "Serves the AWS Lambda API, plain HTTP for each function and lambkin's own commands at one address, until\n" +
 			"interrupted. Everything is kept in one folder.\n\n" +
-			"The server trusts every program on this machine, so it listens on the loopback address unless told otherwise and\n" +
-			"refuses requests of web pages. Functions get the AWS_… credentials and endpoints that it was started with; code in\n" +
-			"buckets is fetched from AWS_ENDPOINT_URL_S3 with them, and records of asynchronous invocations are sent to queues,\n" +
-			"topics and event buses at AWS_ENDPOINT_URL_SQS, …_SNS and …_EVENTBRIDGE.\n\n" +
+			"Requests need a signature by an access key. The first start makes one and keeps it where lambkin finds it; \"lambkin\n" +
+			"keys\" makes more. With --no-auth everybody who reaches the server may do everything, so it then listens on the\n" +
+			"loopback address only. Functions get the AWS_… credentials and endpoints that it was started with;\n" +
+			"code in buckets is fetched from AWS_ENDPOINT_URL_S3 with them, and records of asynchronous invocations are sent to\n" +
+			"queues, topics and event buses at AWS_ENDPOINT_URL_SQS, …_SNS and …_EVENTBRIDGE.\n\n" +
 			"With --engine=cluster it is the gateway of a cluster, as which it runs in a pod: the functions are the cluster's,\n" +
 			"which is that of the pod unless --kubeconfig or KUBECONFIG names another.",
 		Example: "  lambkin serve\n  lambkin serve --addr 127.0.0.1:9001 --data-dir ./data\n  lambkin serve --engine=cluster --addr :8080",
@@ -55,6 +60,10 @@ func newServeCommand(app *App) *cobra.Command {
 	f.StringVar(&o.dataDir, "data-dir", "", "folder for all data (XDG_DATA_HOME/lambkin)")
 	f.StringVar(&o.domain, "cluster-domain", "cluster.local", "with --engine=cluster: end of all names within the cluster")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "further name under which the server may be called")
+	f.BoolVar(&o.noAuth, "no-auth", false, "ask nobody for a signature (on the loopback address only)")
+	f.StringVar(&o.tls.Cert, "tls-cert", "", "PEM file with a certificate, to serve HTTPS; read again when it changes")
+	f.StringVar(&o.tls.Key, "tls-key", "", "PEM file with the certificate's key")
+	f.StringVar(&o.urlDomain, "url-domain", "", "domain, with a port if need be, of function URLs ID.lambda-url.REGION.DOMAIN")
 	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt (with --engine=cluster 15m20s)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the engine does")
 	return c
@@ -66,7 +75,7 @@ func (o *serveOptions) complete(given func(flag string) bool) error {
 	switch o.engine {
 	case engineLocal:
 	case engineCluster:
-		foreign = []string{"context", "data-dir"}
+		foreign = []string{"context", "data-dir", "no-auth"}
 		if !given("grace") {
 			o.grace = lambda.MaxTimeout + 20*time.Second // the longest invocation comes to its end
 		}
@@ -127,9 +136,13 @@ func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served
 		return nil, err
 	}
 	s, err := host.Start(ctx, host.Config{
-		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Buckets: o.buckets,
-		Messages: messages, Log: log,
+		Addr: o.addr, DataDir: dir, AllowHosts: o.allowHosts, Identity: Identity(), Environ: o.app.awsEnvironment(), Buckets: o.buckets, Messages: messages,
+		Log: log, Audit: log,
+		NoAuth: o.noAuth, URLDomain: o.urlDomain, TLS: o.tls,
 	})
+	if errors.Is(err, host.ErrOpen) {
+		return nil, usagef("--no-auth with --addr %s: %w", o.addr, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +153,7 @@ func (o *serveOptions) startLocal(ctx context.Context, log *slog.Logger) (served
 func (o *serveOptions) startCluster(ctx context.Context, log *slog.Logger) (served, error) {
 	s, err := host.StartCluster(ctx, host.ClusterConfig{
 		Addr: o.addr, Kubeconfig: orText(o.app.flags.kubeconfig, o.app.getenv("KUBECONFIG")), Domain: o.domain, AllowHosts: o.allowHosts,
-		Linger: clusterLinger, Buckets: o.buckets, Log: log,
+		Linger: clusterLinger, Buckets: o.buckets, Log: log, TLS: o.tls, URLDomain: o.urlDomain,
 	})
 	if err != nil {
 		return nil, err
@@ -151,13 +164,22 @@ func (o *serveOptions) startCluster(ctx context.Context, log *slog.Logger) (serv
 
 // welcome says how to reach the server, in lines that a shell can take.
 func (o *serveOptions) welcome(s *host.Server, dir string) {
+	credentials, own := "AWS_SHARED_CREDENTIALS_FILE="+s.Credentials, ""
+	if s.Credentials == "" {
+		credentials = "AWS_ACCESS_KEY_ID=lambkin AWS_SECRET_ACCESS_KEY=lambkin"
+	} else if dir != o.app.dataDir() {
+		own = "  export LAMBKIN_CREDENTIALS=" + s.Credentials + "\n"
+	}
 	o.app.IO.Printf(`Lambkin serves at %[1]s, data in %[2]s
 
   export LAMBKIN_ENDPOINT=%[1]s
-  export AWS_ENDPOINT_URL_LAMBDA=%[1]s AWS_DEFAULT_REGION=%[3]s AWS_REGION=%[3]s AWS_ACCESS_KEY_ID=lambkin AWS_SECRET_ACCESS_KEY=lambkin
+%[5]s  export AWS_ENDPOINT_URL_LAMBDA=%[1]s AWS_DEFAULT_REGION=%[3]s AWS_REGION=%[3]s %[4]s
   aws --endpoint-url %[1]s lambda list-functions
 
-`, s.URL, dir, Identity().Region)
+`, s.URL, dir, Identity().Region, credentials, own)
+	if s.Credentials == "" {
+		o.app.IO.Notef("Nobody is asked for a signature: every program on this machine may do everything.")
+	}
 	if s.Sandbox != nil {
 		o.app.IO.Notef("Functions see this machine's own files: %v (\"lambkin doctor\" tells more).", s.Sandbox)
 	}

@@ -22,6 +22,10 @@ type ClusterConfig struct {
 	Domain string
 	// AllowHosts are further names under which the Lambda API may be called, such as that of an ingress.
 	AllowHosts []string
+	// TLS serves HTTPS with a certificate and its key.
+	TLS TLSFiles
+	// URLDomain makes function URLs of the form ID.lambda-url.REGION.URLDomain; see [gateway.Config].
+	URLDomain string
 	// TempDir is where uploads lie until their digest is known; the system's own if empty.
 	TempDir string
 	// Buckets is where code comes from that the Lambda API names by bucket and key; nil refuses it.
@@ -50,7 +54,7 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*ClusterServer, error) 
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	serving, err := listen(ctx, c.Addr)
+	serving, err := listen(ctx, c.Addr, c.TLS, c.Log)
 	if err != nil {
 		return nil, err
 	}

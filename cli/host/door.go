@@ -23,6 +23,7 @@ const urlPath = "/_url/"
 type doors struct {
 	engine   engine.Engine
 	identity lambda.Identity
+	sentry   sentry
 
 	mu   sync.Mutex
 	made map[door]http.Handler
@@ -83,6 +84,9 @@ func (d *doors) of(ref lambda.Reference, prefix string) http.Handler {
 			return
 		}
 		handler, err := d.open(ref, settings)
+		if err == nil {
+			r, err = d.admit(w, r, ref, settings)
+		}
 		if err != nil {
 			awshttp.WriteError(w, err)
 			return
@@ -109,6 +113,15 @@ func (d *doors) settings(ctx context.Context, ref lambda.Reference) (v1alpha1.HT
 		return *version.Spec.Function.HTTP, nil // every member has its default
 	}
 	return *fn.Spec.HTTP, nil
+}
+
+// admit lets everybody in where the door is Public, which somebody chose. Otherwise the request must be signed by one who may
+// invoke the function: nobody reaches a function of AWS by plain HTTP before it is given a URL.
+func (d *doors) admit(w http.ResponseWriter, r *http.Request, ref lambda.Reference, settings v1alpha1.HTTP) (*http.Request, error) {
+	if settings.Visibility != v1alpha1.VisibilityClusterLocal || d.sentry.auth == nil {
+		return r, nil
+	}
+	return d.sentry.may(d.identity, ref, w, r)
 }
 
 func (d *doors) open(ref lambda.Reference, settings v1alpha1.HTTP) (http.Handler, error) {

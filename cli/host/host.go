@@ -26,9 +26,11 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local"
@@ -36,6 +38,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/messaging"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
@@ -57,8 +60,16 @@ type Config struct {
 	Buckets *bucket.Store
 	// Messages sends records to queues, topics and event buses; nil: nobody may name one as a destination.
 	Messages *messaging.Client
+	// NoAuth serves everybody who reaches the server, without asking who it is. It is refused but on the loopback address.
+	NoAuth bool
+	// URLDomain makes function URLs of the form ID.lambda-url.REGION.URLDomain; see [gateway.Config].
+	URLDomain string
+	// TLS serves HTTPS with a certificate and its key; see [TLSFiles].
+	TLS TLSFiles
 	// Log takes what the server has to say; nil discards it.
 	Log *slog.Logger
+	// Audit gets a line for every operation; nil discards them.
+	Audit *slog.Logger
 }
 
 // Server is a running server.
@@ -67,6 +78,9 @@ type Server struct {
 	URL string
 	// Engine is what is behind it.
 	Engine engine.Engine
+	// Credentials is the path of a file in the form of AWS's shared credentials file with a key that may do everything. It is
+	// empty if nobody is asked for one.
+	Credentials string
 	// Sandbox says why functions do not see /var/task, /opt and a /tmp of their own; nil if they do.
 	Sandbox error
 
@@ -81,14 +95,26 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	serving, err := listen(ctx, c.Addr)
+	if c.Audit == nil {
+		c.Audit = slog.New(slog.DiscardHandler)
+	}
+	serving, err := listen(ctx, c.Addr, c.TLS, c.Log)
 	if err != nil {
 		return nil, err
+	}
+	if c.NoAuth && !serving.loopback() {
+		return nil, errors.Join(ErrOpen, serving.listener.Close())
 	}
 	s := &Server{URL: serving.url, Sandbox: process.Supports().Sandbox, serving: serving}
 	s.local, err = local.Open(ctx, s.engineConfig(c))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), serving.listener.Close())
+	}
+	if !c.NoAuth {
+		s.Credentials, err = credentials(c.DataDir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make an access key: %w", err), serving.listener.Close(), s.local.Close(ctx))
 	}
 	s.tracer = trace(c.Identity, c.Log)
 	s.Engine = tracedEngine{Engine: s.local, invoker: s.tracer.Invoker(s.local)}
@@ -96,6 +122,29 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	s.closing = cancel
 	serving.begin(s.tracer.Handler(s.handler(closing, c)), c.Log)
 	return s, nil
+}
+
+// ErrOpen says that a server which asks nobody who he is would be reached from elsewhere.
+var ErrOpen = errors.New("without authentication a server may listen on the loopback address only: whoever reaches it can run code as you")
+
+// credentials makes the file of the one who owns the data, and gives its whole path, as it is shown to people who may be
+// elsewhere.
+func credentials(dir string) (string, error) {
+	path, err := access.Admin(dir, newAdmin)
+	if err != nil {
+		return "", err
+	}
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return path, nil //nolint:nilerr // it is right from here
+	}
+	return whole, nil
+}
+
+// newAdmin makes the key of whoever owns the data directory.
+func newAdmin() (access.Key, error) {
+	full, _ := access.Named(access.PolicyFull)
+	return access.New("admin", access.AnyNamespace, full, time.Now())
 }
 
 // tracedEngine is an engine whose invocations have spans.
@@ -126,27 +175,44 @@ func (s *Server) engineConfig(c Config) local.Config {
 
 // handler routes requests to their doors. closing ends the logs that are being followed.
 func (s *Server) handler(closing context.Context, c Config) http.Handler {
-	doors := &doors{engine: s.Engine, identity: c.Identity}
+	keys := access.Open(c.DataDir)
+	tmp := filepath.Join(c.DataDir, "tmp")
+	watch, plane := sentry{audit: c.Audit, replays: new(signature.Replays)}, s.Engine
+	if !c.NoAuth {
+		watch.auth = &gateway.Signatures{Keys: keys, Identity: c.Identity, TempDir: tmp}
+		plane = guarded{Engine: s.Engine, identity: c.Identity}
+	}
 	api := gateway.New(s.Engine, gateway.Config{
-		Identity: c.Identity, BaseURL: s.URL, Logger: c.Log, TempDir: filepath.Join(c.DataDir, "tmp"), Buckets: c.Buckets, Reach: reach(c.Messages),
+		Identity: c.Identity, BaseURL: s.URL, URLDomain: c.URLDomain, Logger: c.Log, Audit: c.Audit, TempDir: tmp, Authenticator: watch.auth,
+		Buckets: c.Buckets, Reach: reach(c.Messages),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {
 			return server.NewFrontDoor(server.FrontDoorConfig{Invoker: s.Engine, Function: t.Function, Identity: c.Identity, Stream: t.Stream, CORS: t.CORS})
 		},
 	})
-	own := endWith(closing, remote.Handler(s.Engine))
+	own := http.NewServeMux()
+	own.Handle("/", endWith(closing, remote.Handler(plane)))
+	own.Handle(keysPath, keyDesk{keys, c.Identity.Account}.handler())
+	own.Handle(keysPath+"/", keyDesk{keys, c.Identity.Account}.handler())
+	return s.doorOf(c, &doors{engine: s.Engine, identity: c.Identity, sentry: watch}, watch.require(own), api)
+}
+
+// doorOf finds the door of a request: a function's, lambkin's own or that of the Lambda API.
+func (s *Server) doorOf(c Config, doors *doors, own, api http.Handler) http.Handler {
 	admin := remote.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/apis/") || strings.HasPrefix(r.URL.Path, "/lambkin/") {
+		if strings.HasPrefix(r.URL.Path, "/apis/") || strings.HasPrefix(r.URL.Path, planePath) {
 			own.ServeHTTP(w, r)
 			return
 		}
 		api.ServeHTTP(w, r)
 	}), c.AllowHosts...)
-	public := remote.GuardHost(api, c.AllowHosts...) // function URLs made with the AWS API
+	public := http.Handler(remote.GuardHost(api, c.AllowHosts...)) // function URLs made with the AWS API
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ref, prefix, found := doors.find(r)
 		switch {
 		case found:
 			remote.GuardHost(doors.of(ref, prefix), c.AllowHosts...).ServeHTTP(w, r)
+		case c.ownsURL(r.Host):
+			api.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, urlPath) || strings.Contains(r.Host, ".lambda-url."):
 			public.ServeHTTP(w, r)
 		default:
@@ -161,6 +227,12 @@ func reach(m *messaging.Client) func(arn string) error {
 		return nil
 	}
 	return func(arn string) error { return m.Endpoints().Check(arn) }
+}
+
+// ownsURL reports whether a host is that of a function URL below our domain: ID.lambda-url.REGION.DOMAIN.
+func (c Config) ownsURL(host string) bool {
+	id, ok := strings.CutSuffix(host, ".lambda-url."+c.Identity.Region+"."+c.URLDomain)
+	return ok && c.URLDomain != "" && id != "" && !strings.Contains(id, ".")
 }
 
 // endWith ends the context of requests when closing ends.

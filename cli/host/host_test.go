@@ -31,7 +31,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// start starts a server that asks nobody for a signature.
 func start(t *testing.T, c host.Config) *host.Server {
+	t.Helper()
+	c.NoAuth = true
+	return startAs(t, c)
+}
+
+func startAs(t *testing.T, c host.Config) *host.Server {
 	t.Helper()
 	c.Addr, c.Identity = "127.0.0.1:0", lambda.Identity{Region: "us-east-1", Account: "000000000000"}
 	if c.DataDir == "" {
@@ -323,7 +330,7 @@ func TestSpans(t *testing.T) {
 func TestOneServerPerDataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	start(t, host.Config{DataDir: dir})
-	if s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: dir}); err == nil {
+	if s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: dir, NoAuth: true}); err == nil {
 		_ = s.Close(t.Context())
 		t.Error("a second server opened the same data")
 	}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,17 +21,32 @@ const headerTimeout = 10 * time.Second
 type serving struct {
 	url      string
 	listener net.Listener
+	tls      *tls.Config // nil for plain HTTP
 	http     *http.Server
 	failed   chan error // gets the error that ended serving
 }
 
 // listen takes an address. begin answers those who call there.
-func listen(ctx context.Context, addr string) (*serving, error) {
+func listen(ctx context.Context, addr string, files TLSFiles, log *slog.Logger) (*serving, error) {
+	config, err := files.config(log)
+	if err != nil {
+		return nil, err
+	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w (choose another address with --addr)", addr, err)
 	}
-	return &serving{url: "http://" + reachable(ln.Addr()), listener: ln, failed: make(chan error, 1)}, nil
+	scheme := "http://"
+	if config != nil {
+		scheme = "https://"
+	}
+	return &serving{url: scheme + reachable(ln.Addr()), listener: ln, tls: config, failed: make(chan error, 1)}, nil
+}
+
+// loopback reports whether only this machine reaches the address.
+func (s *serving) loopback() bool {
+	tcp, ok := s.listener.Addr().(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // reachable turns an address that means all interfaces into one that can be called.
@@ -45,12 +61,19 @@ func reachable(addr net.Addr) string {
 // begin serves until end.
 func (s *serving) begin(handler http.Handler, log *slog.Logger) {
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           patient(handler),
+		TLSConfig:         s.tls,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go func() { s.failed <- s.http.Serve(s.listener) }()
+	go func() {
+		if s.tls != nil {
+			s.failed <- s.http.ServeTLS(s.listener, "", "")
+			return
+		}
+		s.failed <- s.http.Serve(s.listener)
+	}()
 }
 
 // end takes no new requests and lets those that run come to their end until ctx ends.

@@ -68,6 +68,8 @@ func (g *gateway) createFunction(c *call) (any, error) {
 	fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{
 		FunctionName: string(name), PackageType: v1alpha1.PackageType(in.PackageType), Tags: in.Tags,
 		Architectures: architectures(in.Architectures), Tenancy: in.TenancyConfig.tenancy(),
+		// Nobody reaches a function of AWS by plain HTTP before it is given a URL.
+		HTTP: &v1alpha1.HTTP{Visibility: v1alpha1.VisibilityClusterLocal},
 	}}
 	if err := g.attachCodeSigning(c.r.Context(), fn, in.CodeSigningConfigArn); err != nil {
 		return nil, err

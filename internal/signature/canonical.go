@@ -37,9 +37,10 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sign gives the signature of a request whose payload has this digest, or this word in its place.
-func (c *claim) sign(r *http.Request, key []byte, payload string) (string, error) {
-	text, err := c.canonical(r, payload)
+// sign gives the signature of a request whose payload has this digest, or this word in its place. The path is as it stands in
+// the request line.
+func (c *claim) sign(r *http.Request, key []byte, path, payload string) (string, error) {
+	text, err := c.canonical(r, path, payload)
 	if err != nil {
 		return "", err
 	}
@@ -47,8 +48,8 @@ func (c *claim) sign(r *http.Request, key []byte, payload string) (string, error
 }
 
 // canonical is the form of a request that is signed.
-func (c *claim) canonical(r *http.Request, payload string) (string, error) {
-	path, rawQuery := target(r)
+func (c *claim) canonical(r *http.Request, path, payload string) (string, error) {
+	_, rawQuery := target(r)
 	query, err := canonicalQuery(rawQuery)
 	if err != nil {
 		return "", err
@@ -73,6 +74,18 @@ func target(r *http.Request) (path, query string) {
 		return path, query
 	}
 	return r.URL.EscapedPath(), r.URL.RawQuery
+}
+
+// strictPath is the path as clients escape it, whatever a proxy on the way made of that: some put back a colon where %3A was.
+// Its parts stay the same.
+func strictPath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if plain, err := url.PathUnescape(part); err == nil {
+			parts[i] = escape(plain, false)
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // canonicalPath escapes the path as it stands on the wire once more, as all services but S3 have it.

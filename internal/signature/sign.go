@@ -65,7 +65,7 @@ func (t *Transport) Sign(r *http.Request) (*http.Request, error) {
 	signed.Header.Set(headerContentSHA256, payload)
 	c.headers = signedNames(signed.Header)
 	key := c.key(t.Credentials.Secret)
-	if c.signature, err = c.sign(signed, key, payload); err != nil {
+	if c.signature, err = c.sign(signed, key, signed.URL.EscapedPath(), payload); err != nil {
 		return nil, err
 	}
 	signed.Header.Set(headerAuthorization, fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s",

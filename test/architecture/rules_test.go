@@ -67,7 +67,7 @@ func imports() map[string][]string {
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store",
 			"internal/lambda", "internal/messaging", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
-		"internal/engine/remote":  {"api/v1alpha1", "internal/awshttp", "internal/engine", "internal/lambda"},
+		"internal/engine/remote":  {"api/v1alpha1", "internal/access", "internal/awshttp", "internal/engine", "internal/lambda"},
 		"internal/engine/knative": {"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda", "internal/platform"},
 		// For tests alone, so nobody may import them.
 		"internal/messaging/double": {},
@@ -123,19 +123,19 @@ func imports() map[string][]string {
 		"cli/source":   {"api/v1alpha1", "internal/lambda"},
 		"cli/command": {
 			"api/v1alpha1", "bootstrap", "cli/cluster", "cli/cluster/examine", "cli/cluster/install", "cli/host", "cli/manifest", "cli/rollout",
-			"cli/source", "cli/terminal", "functions", "internal/bucket", "internal/engine", "internal/engine/knative", "internal/engine/remote",
-			"internal/lambda", "internal/messaging", "internal/platform", "internal/policy", "runtime-api/process",
+			"cli/source", "cli/terminal", "functions", "internal/access", "internal/bucket", "internal/engine", "internal/engine/knative", "internal/engine/remote",
+			"internal/lambda", "internal/messaging", "internal/platform", "internal/policy", "internal/signature", "runtime-api/process",
 		},
 		// What verbs do with a cluster beside the engine.
-		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/lambda", "internal/platform"},
+		"cli/cluster":         {"api/v1alpha1", "buildtemplates", "internal/access", "internal/lambda", "internal/platform"},
 		"cli/cluster/examine": {"api/v1alpha1", "cli/cluster", "internal/engine", "internal/lambda", "internal/platform"},
 		"cli/cluster/install": {"internal/platform"},
 		"cli/rollout":         {"api/v1alpha1", "internal/engine", "internal/lambda"},
 		// The server behind `lambkin serve`: the one place where the doors meet an engine.
 		"cli/host": {
-			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/awshttp", "internal/bucket", "internal/engine", "internal/engine/knative",
-			"internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda", "internal/messaging", "internal/platform",
-			"runtime-api/process", "runtime-api/server", "runtime-api/tracing",
+			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/access", "internal/awshttp", "internal/bucket", "internal/engine",
+			"internal/engine/knative", "internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda",
+			"internal/messaging", "internal/platform", "internal/signature", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 

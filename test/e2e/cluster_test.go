@@ -3,6 +3,7 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,7 +24,9 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/platform"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 )
 
 // notInNamespace is what the name of a namespace cannot hold.
@@ -47,27 +50,42 @@ func useNamespace(ts *testscript.TestScript, _ bool, _ []string) {
 		_ = ts.Exec("kubectl", "delete", "namespace", namespace, "--wait=false") // of a cluster that may be gone
 	})
 	ts.Check(ts.Exec("lambkin", "config", "use", "cluster", "-n", namespace))
-	api := lambdaAPI(ts, kubeconfig, namespace)
+	api := lambdaAPI(ts, kubeconfig)
 	ts.Defer(api.Close)
-	pointTo(ts, api.URL)
+	pointTo(ts, api.URL, newKey(ts))
 	ts.Setenv("LAMBKIN_ENDPOINT", "") // lambkin itself finds the cluster by what `config use` kept
 }
 
-// lambdaAPI is the Lambda API of the gateway for one namespace, at an address of this machine: AWS's tools know nothing
-// of kubeconfigs.
-func lambdaAPI(ts *testscript.TestScript, kubeconfig, namespace string) *httptest.Server {
+// newKey makes an access key for the script's namespace, which is what leads AWS's tools there. It is withdrawn at the end.
+func newKey(ts *testscript.TestScript) access.Credentials {
+	ts.Check(ts.Exec("lambkin", "keys", "create", "--name", ts.Getenv("NAMESPACE"), "-o", "json"))
+	var key access.Key
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &key))
+	ts.Defer(func() {
+		_ = ts.Exec("lambkin", "keys", "delete", key.ID) // of a cluster that may be gone
+	})
+	return access.Credentials{ID: key.ID, Secret: key.Secret}
+}
+
+// lambdaAPI is the Lambda API of the gateway at an address of this machine: AWS's tools know nothing of kubeconfigs. The API
+// server keeps the Authorization header for itself, so the signature goes through it under another name.
+func lambdaAPI(ts *testscript.TestScript, kubeconfig string) *httptest.Server {
 	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	ts.Check(err)
 	transport, err := rest.TransportFor(cfg)
 	ts.Check(err)
 	base, err := url.Parse(cfg.Host)
 	ts.Check(err)
-	base = base.JoinPath("/").JoinPath("api/v1/namespaces", platform.Namespace, "services", platform.GatewayPort+":"+platform.GatewayService+":"+platform.GatewayPort, "proxy/namespaces", namespace)
+	base = base.JoinPath("/").JoinPath("api/v1/namespaces", platform.Namespace, "services", platform.GatewayPort+":"+platform.GatewayService+":"+platform.GatewayPort, "proxy")
 	return httptest.NewServer(&httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(base)
-			r.Out.Header.Del("Authorization") // the API server would take it for its own
+			r.Out.Host = r.In.Host // which is signed
+			if signed := r.In.Header.Get("Authorization"); signed != "" {
+				r.Out.Header.Set(signature.Header, signed)
+			}
+			r.Out.Header.Del("Authorization")
 		},
 	})
 }

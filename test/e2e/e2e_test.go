@@ -8,6 +8,8 @@
 //	until REGEXP COMMAND…      runs a command again and again until its output matches
 //	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched. fn://NAME/PATH and
 //	                           fn://NAME:QUALIFIER/PATH are the URLs of functions, wherever these are
+//	signed METHOD URL [BODY]   the same with a signature by the key in AWS_ACCESS_KEY_ID
+//	exec presign SECONDS METHOD URL  prints the URL with a signature
 //	exec load -n N -c N URL    sends many requests and prints how many ended how; see loadMain
 //	url NAME[:ALIAS]           sets URL to where a function or alias is reached
 //	image NAME FOLDER ENV COMMAND…  pushes an image of a folder to the cluster's registry, with one variable NAME=VALUE
@@ -45,6 +47,8 @@ import (
 	"github.com/lambkin-dev/lambkin/bootstrap/runner"
 	"github.com/lambkin-dev/lambkin/cli/command"
 	"github.com/lambkin-dev/lambkin/cli/host"
+	"github.com/lambkin-dev/lambkin/internal/access"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 	"github.com/lambkin-dev/lambkin/runtime-api/process"
 )
 
@@ -52,7 +56,7 @@ func TestMain(m *testing.M) {
 	process.MaybeHelper()
 	runner.MaybeRun()
 	lambkin := func() { os.Exit(command.Main()) }
-	testscript.Main(m, map[string]func(){"lambkin": lambkin, "kn-lambkin": lambkin, "kubectl-lambkin": lambkin, "sdk": sdkMain, "load": loadMain})
+	testscript.Main(m, map[string]func(){"lambkin": lambkin, "kn-lambkin": lambkin, "kubectl-lambkin": lambkin, "sdk": sdkMain, "load": loadMain, "presign": presignMain})
 }
 
 func TestScripts(t *testing.T) {
@@ -62,7 +66,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "endpoint": endpoint, "url": setURL, "image": makeImage,
+			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "signed": signedFetch, "endpoint": endpoint, "url": setURL, "image": makeImage,
 			"terraform-setup": useTerraform, "npm-setup": useNpm,
 		},
 	})
@@ -128,13 +132,21 @@ func hasRuntime(id string) bool {
 	return err == nil
 }
 
-func pointTo(ts *testscript.TestScript, url string) {
+// pointTo lets lambkin and AWS's tools find a server, and sign with a key.
+func pointTo(ts *testscript.TestScript, url string, key access.Credentials) {
 	for name, value := range map[string]string{
 		"LAMBKIN_ENDPOINT": url, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
-		"AWS_ACCESS_KEY_ID": "lambkin", "AWS_SECRET_ACCESS_KEY": "lambkin", "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
+		"AWS_ACCESS_KEY_ID": key.ID, "AWS_SECRET_ACCESS_KEY": key.Secret, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
 	} {
 		ts.Setenv(name, value)
 	}
+}
+
+// keyIn reads the key that a server has made for whoever owns its data.
+func keyIn(ts *testscript.TestScript, file string) access.Credentials {
+	key, err := access.ReadCredentials(file, access.DefaultProfile)
+	ts.Check(err)
+	return key
 }
 
 // kind is where functions run.
@@ -170,7 +182,7 @@ func startServer(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Logf("close the server: %v", err)
 		}
 	})
-	pointTo(ts, s.URL)
+	pointTo(ts, s.URL, keyIn(ts, s.Credentials))
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {
@@ -210,15 +222,26 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	request(ts, args, clientOf(engineOf(os.Getenv)))
+}
+
+func signedFetch(ts *testscript.TestScript, _ bool, args []string) {
+	request(ts, args, &http.Client{Transport: &signature.Transport{
+		Credentials: signature.Credentials{KeyID: ts.Getenv("AWS_ACCESS_KEY_ID"), Secret: ts.Getenv("AWS_SECRET_ACCESS_KEY")},
+		Region:      ts.Getenv("AWS_REGION"), Service: "lambda", Next: clientOf(engineOf(os.Getenv)).Transport,
+	}})
+}
+
+func request(ts *testscript.TestScript, args []string, client *http.Client) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: fetch METHOD URL [BODY]")
+		ts.Fatalf("usage: fetch|signed METHOD URL [BODY]")
 	}
 	req, err := http.NewRequest(args[0], address(ts, args[1]), strings.NewReader(strings.Join(args[2:], " ")))
 	ts.Check(err)
 	if len(args) > 2 {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := clientOf(engineOf(os.Getenv)).Do(req)
+	res, err := client.Do(req)
 	ts.Check(err)
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
@@ -247,7 +270,7 @@ func setURL(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("URL", address(ts, "fn://"+args[0]+"/"))
 }
 
-var exported = regexp.MustCompile(`export LAMBKIN_ENDPOINT=(\S+)`)
+var exported = regexp.MustCompile(`(?s)export LAMBKIN_ENDPOINT=(\S+).*?_CREDENTIALS(?:_FILE)?=(\S+)`)
 
 func endpoint(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
@@ -256,7 +279,7 @@ func endpoint(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(patience()); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		if m := exported.FindSubmatch(text); err == nil && m != nil {
-			pointTo(ts, string(m[1]))
+			pointTo(ts, string(m[1]), keyIn(ts, string(m[2])))
 			return
 		}
 	}

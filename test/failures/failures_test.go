@@ -164,7 +164,7 @@ func TestSlowloris(t *testing.T) {
 // TestSlowlorisAtServe does the same to the server of one machine.
 func TestSlowlorisAtServe(t *testing.T) {
 	t.Parallel()
-	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir()})
+	s, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", NoAuth: true, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,13 +29,17 @@ var ErrUnreachable = errors.New("no server answers")
 // maxReply bounds what is read of an object or error reply.
 const maxReply = 64 << 20
 
-// New gives the engine behind a server. endpoint is its address, such as http://127.0.0.1:9000. It does not connect yet.
-func New(endpoint string) (engine.Engine, error) {
+// New gives the engine behind a server. endpoint is its address, such as http://127.0.0.1:9000; requests go out unsigned. It
+// does not connect yet.
+func New(endpoint string) (engine.Engine, error) { return NewClient(&http.Client{}, endpoint) }
+
+// NewClient is New with a client, which may sign.
+func NewClient(c *http.Client, endpoint string) (engine.Engine, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("endpoint %q is not an address such as http://127.0.0.1:9000", endpoint)
 	}
-	at := server{base: strings.TrimSuffix(u.String(), "/"), http: &http.Client{}}
+	at := server{base: strings.TrimSuffix(u.String(), "/"), http: c}
 	return &client{plane{caller: caller{server: at, path: serverPath(lambkinPath)}, code: lambkinPath + codePath}}, nil
 }
 

@@ -105,6 +105,8 @@ func outcomeOf(code lambda.Code, method string) outcome {
 		return outcome{http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests}
 	case lambda.CodeAccessDenied:
 		return outcome{http.StatusForbidden, metav1.StatusReasonForbidden}
+	case lambda.CodeMissingAuthenticationToken, lambda.CodeIncompleteSignature, lambda.CodeInvalidSignature, lambda.CodeUnrecognizedClient:
+		return outcome{http.StatusUnauthorized, metav1.StatusReasonUnauthorized}
 	case lambda.CodeNotImplemented:
 		return outcome{http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed}
 	default:
@@ -129,6 +131,9 @@ func statusOf(err error, method string) (metav1.Status, lambda.Code) {
 		Details:  details,
 	}, e.Code
 }
+
+// Refuse answers a request for one of the paths here with an error, as the server itself does.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) { writeError(w, r, err) }
 
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, code := statusOf(err, r.Method)
