@@ -58,14 +58,14 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*ClusterServer, error) 
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{log: c.Log, tempDir: c.TempDir, buckets: c.Buckets, allowHosts: append(gatewayNames(c.Domain), c.AllowHosts...)}
+	g := &gate{log: c.Log, audit: c.Log, urlDomain: c.URLDomain, tempDir: c.TempDir, buckets: c.Buckets, allowHosts: append(gatewayNames(c.Domain), c.AllowHosts...)}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	cluster, err := knative.OpenCluster(watching, knative.ClusterConfig{Kubeconfig: c.Kubeconfig, Domain: c.Domain, Log: c.Log}, g.configure)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, serving.listener.Close())
 	}
-	g.synced, g.engines = cluster.Synced, enginesOf(cluster)
+	g.synced, g.engines, g.keys, g.reviews = cluster.Synced, enginesOf(cluster), cluster.Keys, cluster.Reviews
 	s := &ClusterServer{URL: serving.url, linger: c.Linger, gate: g, serving: serving, failed: make(chan error, 2), stop: stop}
 	go func() {
 		if err := cluster.Run(watching); err != nil {

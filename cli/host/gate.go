@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/lambkin-dev/lambkin/buildtemplates/image"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
@@ -20,6 +21,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/platform"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 	"github.com/lambkin-dev/lambkin/runtime-api/tracing"
 )
@@ -50,17 +52,20 @@ type engines func(namespace string, code engine.Code, direct bool) engine.Engine
 
 // gate is the gateway's HTTP handler. What it does follows from the operator's configuration, which may change.
 //
-// It has no passwords yet. Code and invocations are reached through the API server, which lets pass who may use the
-// gateway's service proxy, but also by every pod of the cluster; they give such a pod nothing that it could not have
-// otherwise: functions' cluster-local addresses are open to it, and code is named by a digest that it has to know. The
-// Lambda API, which can change everything, is off unless the operator wants it so.
+// Everybody has to say who he is: by the signature of an access key, by the token of a ServiceAccount, or, for code and
+// invocations, by a token that only they can make who may run pods in the namespace, because the API server's proxy does not
+// say for whom it asks. The operator may open the Lambda API to everybody; the rest stays closed even then.
 type gate struct {
 	log        *slog.Logger
 	tempDir    string
 	buckets    *bucket.Store
 	allowHosts []string
+	audit      *slog.Logger
+	urlDomain  string
 	synced     func() bool
 	engines    func(knative.Settings) engines
+	keys       access.Keys
+	reviews    reviews
 
 	current atomic.Pointer[configured]
 	leaving atomic.Bool
@@ -76,9 +81,15 @@ type configured struct {
 	tracer   *tracing.Tracer
 	handler  http.Handler
 
+	replays signature.Replays // of the plane
+
 	mu   sync.Mutex
-	apis map[string]http.Handler // of the Lambda API, by namespace
+	apis map[place]http.Handler // of the Lambda API
 }
+
+// place is where the Lambda API of a namespace is served: prefix is what its paths begin with, which is empty where the key
+// says which namespace is meant.
+type place struct{ namespace, prefix string }
 
 // configure takes over a configuration. Requests that run go on under the one before.
 func (g *gate) configure(s knative.Settings) {
@@ -91,7 +102,7 @@ func (g *gate) configure(s knative.Settings) {
 	c := &configured{gate: g, settings: s, engine: g.engines(s), registry: newRegistry(s.Registry), tracer: g.tracer.Load()}
 	c.handler = c.tracer.Handler(c.routes())
 	g.current.Store(c)
-	g.log.Info("configured", "registry", s.Registry.Prefix, "awsAPI", s.AWSAPI.AllowUnsigned)
+	g.log.Info("configured", "registry", s.Registry.Prefix, "unsigned", s.AWSAPI.AllowUnsigned)
 }
 
 // ServeHTTP answers one request.
@@ -135,11 +146,9 @@ func (g *gate) close(ctx context.Context) error { return stopTrace(ctx, g.tracer
 
 // routes finds the door of a request.
 func (c *configured) routes() http.Handler {
-	plane := remote.GuardOrigin(remote.PlaneHandler(c.plane, c.gate.log))
+	watch := sentry{auth: planeAuth{c}, audit: c.gate.audit, replays: &c.replays}
+	plane := remote.GuardOrigin(watch.require(remote.PlaneHandler(c.plane, c.gate.log)))
 	api := remote.Guard(http.HandlerFunc(c.api), c.gate.allowHosts...)
-	if !c.settings.AWSAPI.AllowUnsigned {
-		api = http.HandlerFunc(refuseUnsigned)
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, planePath) {
 			plane.ServeHTTP(w, r) // under any name: behind the API server's proxy it is that server's
@@ -154,7 +163,7 @@ func (c *configured) plane(namespace string) (remote.Plane, error) {
 	if err := checkNamespace(namespace); err != nil {
 		return nil, err
 	}
-	return c.open(namespace, true), nil
+	return guarded{Engine: c.open(namespace, true), identity: c.settings.Identity.Lambda(), namespace: namespace}, nil
 }
 
 // open makes the engine of a namespace.
@@ -171,47 +180,67 @@ func checkNamespace(namespace string) error {
 	return nil
 }
 
-// refuseUnsigned answers for the Lambda API where it is off.
-func refuseUnsigned(w http.ResponseWriter, _ *http.Request) {
-	awshttp.WriteError(w, lambda.Errorf(lambda.CodeAccessDenied, "The Lambda API is off in this cluster: its gateway does not check signatures yet, so it "+
-		"would let everybody in who reaches it. Use lambkin or kubectl, which need no such permission, or have the operator set awsAPI.allowUnsigned in "+
-		"%s of the ConfigMap %s/%s.", platform.Key, platform.Namespace, platform.ConfigMap))
-}
-
-// api serves the Lambda API of the namespace that the path names.
+// api serves the Lambda API of the namespace that the path names, or else the caller's key.
 func (c *configured) api(w http.ResponseWriter, r *http.Request) {
-	namespace, prefix := defaultNamespace, ""
+	at := place{namespace: defaultNamespace}
 	if rest, found := strings.CutPrefix(r.URL.Path, namespacesPath); found {
-		namespace, _, _ = strings.Cut(rest, "/")
-		prefix = namespacesPath + namespace
+		at.namespace, _, _ = strings.Cut(rest, "/")
+		at.prefix = namespacesPath + at.namespace
 	}
-	if err := checkNamespace(namespace); err != nil {
+	if err := checkNamespace(at.namespace); err != nil {
 		awshttp.WriteError(w, err)
 		return
 	}
-	c.apiOf(namespace, prefix).ServeHTTP(w, awshttp.WithoutPrefix(r, prefix))
+	if at.prefix == "" && !c.settings.AWSAPI.AllowUnsigned && !gateway.ForFunctionURL(r) {
+		caller, signed, err := c.authenticator(at).Authenticate(w, r)
+		if err != nil {
+			awshttp.Refuse(c.gate.log, w, err)
+			return
+		}
+		if caller.Namespace != access.AnyNamespace {
+			at.namespace = caller.Namespace
+		}
+		r = signed.WithContext(access.WithCaller(signed.Context(), caller))
+	}
+	c.apiOf(at).ServeHTTP(w, awshttp.WithoutPrefix(r, at.prefix))
 }
 
-// apiOf keeps the handlers that it makes. Those of the namespace default under its two addresses are two.
-func (c *configured) apiOf(namespace, prefix string) http.Handler {
+// authenticator finds out who sends requests to the Lambda API at a place.
+func (c *configured) authenticator(at place) gateway.Authenticator {
+	signatures := &gateway.Signatures{Keys: c.gate.keys, Identity: c.settings.Identity.Lambda(), TempDir: c.gate.tempDir, Prefix: at.prefix}
+	if at.prefix != "" {
+		signatures.Namespace = at.namespace
+	}
+	return apiAuth{signatures: signatures, tokens: tokens{c.gate.reviews, c.settings.Identity.Lambda()}, namespace: signatures.Namespace}
+}
+
+// apiOf keeps the handlers that it makes.
+func (c *configured) apiOf(at place) http.Handler {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.apis[prefix]; known != nil {
+	if known := c.apis[at]; known != nil {
 		return known
 	}
 	if c.apis == nil || len(c.apis) >= maxAPIs {
-		c.apis = make(map[string]http.Handler)
+		c.apis = make(map[place]http.Handler)
 	}
-	e := c.open(namespace, false)
+	e := c.open(at.namespace, false)
 	identity := c.settings.Identity.Lambda()
-	c.apis[prefix] = gateway.New(e, gateway.Config{
-		Identity: identity, BasePath: prefix, Logger: c.gate.log, TempDir: c.gate.tempDir, Buckets: c.gate.buckets, Volumes: true,
-		// All replicas must know it. It need not be a secret: what it protects can be had by its digest, see above.
-		DownloadKey: []byte(c.settings.UID + namespace),
-		Reach:       c.settings.Destinations.Messaging().Check,
+	config := gateway.Config{
+		Identity: identity, BasePath: at.prefix, Logger: c.gate.log, Audit: c.gate.audit, TempDir: c.gate.tempDir, URLDomain: c.gate.urlDomain,
+		Buckets: c.gate.buckets, Volumes: true, Reach: c.settings.Destinations.Messaging().Check,
+		// All replicas must know it. What it protects is named by its digest, which has to be known besides.
+		DownloadKey: []byte(c.settings.UID + at.namespace),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {
 			return server.NewFrontDoor(server.FrontDoorConfig{Invoker: e, Function: t.Function, Identity: identity, Stream: t.Stream, CORS: t.CORS})
 		},
-	})
-	return c.apis[prefix]
+	}
+	if at.namespace != defaultNamespace {
+		config.BasePath = namespacesPath + at.namespace // addresses carry no key that would say it
+	}
+	if !c.settings.AWSAPI.AllowUnsigned {
+		config.Authenticator = c.authenticator(at)
+	}
+	c.apis[at] = gateway.New(e, config)
+	return c.apis[at]
 }

@@ -8,20 +8,24 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/knative"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote/double"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/platform"
+	"github.com/lambkin-dev/lambkin/internal/signature"
 )
 
 // gatewayBench is a gateway whose cluster is a double for each namespace, and whose registry is in memory.
@@ -33,6 +37,40 @@ type gatewayBench struct {
 	synced     atomic.Bool
 	namespaces map[string]*double.Engine
 	direct     atomic.Int32 // engines that were asked for direct ones
+	keys       *access.File
+	rights     []knative.Right // that every ServiceAccount has
+}
+
+// Token knows tokens of the form AUDIENCE USER.
+func (b *gatewayBench) Token(_ context.Context, token, audience string) (knative.TokenUser, error) {
+	user, ok := strings.CutPrefix(token, audience+" ")
+	if !ok {
+		return knative.TokenUser{}, access.Unrecognized()
+	}
+	return knative.TokenUser{Name: user}, nil
+}
+
+// Allowed looks the right up.
+func (b *gatewayBench) Allowed(_ context.Context, _ knative.TokenUser, right knative.Right) (bool, error) {
+	return slices.Contains(b.rights, right), nil
+}
+
+// withToken is a client that shows the gateway a token.
+func withToken(token string) *http.Client {
+	return &http.Client{Transport: showing(token)}
+}
+
+type showing string
+
+func (s showing) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set(signature.Header, "Bearer "+string(s))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// planeToken is what lambkin shows that works in a namespace.
+func planeToken(namespace string) *http.Client {
+	return withToken(knative.PlaneAudience + " system:serviceaccount:" + namespace + ":default")
 }
 
 // namespaced is a double with the code that the gateway keeps.
@@ -59,7 +97,9 @@ func newGateway(t *testing.T) *gatewayBench {
 		namespaces: map[string]*double.Engine{"default": new(double.Engine), "shop": new(double.Engine)},
 	}
 	b.gate = &gate{log: slog.New(slog.DiscardHandler), tempDir: t.TempDir(), allowHosts: append(gatewayNames(""), "lambda.example.com")}
-	b.gate.synced = b.synced.Load
+	b.gate.audit, b.gate.synced, b.gate.reviews = b.gate.log, b.synced.Load, b
+	b.keys = access.Open(t.TempDir())
+	b.gate.keys = b.keys
 	b.gate.engines = func(knative.Settings) engines {
 		return func(namespace string, code engine.Code, direct bool) engine.Engine {
 			if direct {
@@ -138,7 +178,7 @@ func TestPlanesOfNamespaces(t *testing.T) {
 	b := newGateway(t)
 	b.configure(b.settings())
 	ctx := t.Context()
-	shop := remote.NewPlane(http.DefaultClient, b.url, "shop")
+	shop := remote.NewPlane(planeToken("shop"), b.url, "shop")
 	blob, err := shop.PutCode(ctx, strings.NewReader("zip"), 3)
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +203,7 @@ func TestPlanesOfNamespaces(t *testing.T) {
 	if b.direct.Load() == 0 {
 		t.Error("lambkin's own callers must find what they have just written")
 	}
-	if _, err := remote.NewPlane(http.DefaultClient, b.url, "Shop/x").PutCode(ctx, strings.NewReader("zip"), 3); lambda.CodeOf(err) != lambda.CodeInvalidParameterValue {
+	if _, err := remote.NewPlane(planeToken("shop"), b.url, "Shop/x").PutCode(ctx, strings.NewReader("zip"), 3); lambda.CodeOf(err) != lambda.CodeInvalidParameterValue {
 		t.Errorf("what is no namespace: %v", err)
 	}
 }
@@ -178,6 +218,8 @@ func TestGuards(t *testing.T) {
 	}{
 		"Proxy":      {"behind the API server's proxy the name is that server's", "api.example.com:6443", "/lambkin/v1/namespaces/shop/code/00", nil, 404},
 		"Page":       {"but no page of another origin", "api.example.com:6443", "/lambkin/v1/namespaces/shop/code/00", []string{"Origin", "http://evil.example"}, 403},
+		"NoToken":    {"a pod that has nothing to show", "localhost", "/lambkin/v1/namespaces/shop/code/00", []string{signature.Header, ""}, 401},
+		"Elsewhere":  {"what is for another namespace", "localhost", "/lambkin/v1/namespaces/default/code/00", nil, 403},
 		"Service":    {"the gateway's own name", "lambkin-gateway.lambkin-system.svc.cluster.local", "/2015-03-31/functions", nil, 200},
 		"Short":      {"and its short forms", "lambkin-gateway.lambkin-system", "/2015-03-31/functions", nil, 200},
 		"Forwarded":  {"kubectl port-forward", "localhost:8080", "/2015-03-31/functions", nil, 200},
@@ -189,7 +231,11 @@ func TestGuards(t *testing.T) {
 		"Objects":    {"objects are the API server's to give", "localhost", "/apis/lambkin.dev/v1alpha1/namespaces/default/functions", nil, 404},
 		"LocalPlane": {"nor are there planes without namespaces", "localhost", "/lambkin/v1/code/00", nil, 404},
 	}
+	token := []string{signature.Header, "Bearer " + knative.PlaneAudience + " system:serviceaccount:shop:default"}
 	for name, tc := range cases {
+		if strings.HasPrefix(tc.path, planePath) {
+			tc.header = append(slices.Clone(token), tc.header...)
+		}
 		if status, text, _ := b.ask(t, http.MethodGet, tc.host, tc.path, "", tc.header...); status != tc.want {
 			t.Errorf("%s: %s: %d %s, want %d", name, tc.reason, status, text, tc.want)
 		}
@@ -233,20 +279,143 @@ func TestLambdaAPI(t *testing.T) {
 	}
 }
 
-func TestLambdaAPIIsOff(t *testing.T) {
+// TestEverybodyHasToSayWhoHeIs tries the Lambda API as an operator has it who has chosen nothing.
+func TestEverybodyHasToSayWhoHeIs(t *testing.T) {
 	b := newGateway(t)
 	s := b.settings()
 	s.AWSAPI.AllowUnsigned = false
 	b.configure(s)
-	for _, path := range []string{"/2015-03-31/functions", "/namespaces/shop/2015-03-31/functions", "/_url/x/"} {
-		status, text, header := b.ask(t, http.MethodGet, "localhost", path, "")
-		if status != http.StatusForbidden || header.Get("X-Amzn-Errortype") != "AccessDeniedException" || !strings.Contains(text, "awsAPI.allowUnsigned") {
-			t.Errorf("%s: %d %s", path, status, text)
+	for namespace, e := range b.namespaces {
+		if err := e.Create(t.Context(), &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "in-" + namespace}}); err != nil {
+			t.Fatal(err)
 		}
 	}
+	key := func(namespace, policy string) func(r *http.Request) *http.Request {
+		text, _ := access.Named(policy)
+		k, err := access.New("user", namespace, text, time.Now())
+		if err == nil {
+			err = b.keys.Add(k)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(r *http.Request) *http.Request {
+			signed, err := (&signature.Transport{Credentials: signature.Credentials{KeyID: k.ID, Secret: k.Secret}, Region: "us-east-1", Service: "lambda"}).Sign(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return signed
+		}
+	}
+	token := func(token string) func(r *http.Request) *http.Request {
+		return func(r *http.Request) *http.Request { r.Header.Set("Authorization", "Bearer "+token); return r }
+	}
+	throughProxy := func(sign func(r *http.Request) *http.Request) func(r *http.Request) *http.Request {
+		return func(r *http.Request) *http.Request {
+			r = sign(r)
+			r.Header.Set(signature.Header, r.Header.Get("Authorization"))
+			r.Header.Del("Authorization")
+			return r
+		}
+	}
+	nobody := func(r *http.Request) *http.Request { return r }
+	shop, everywhere, caller := key("shop", access.PolicyFull), key(access.AnyNamespace, access.PolicyFull), key("shop", access.PolicyInvoke)
+	account := knative.TokenAudience + " system:serviceaccount:shop:runner"
+	b.rights = []knative.Right{
+		{Namespace: "shop", Verb: "list", Resource: "functions"},
+		{Namespace: "default", Verb: "create", Resource: "functions", Subresource: "invocations", Name: "in-default"},
+	}
+	const list, inShop, inDefault = "/2015-03-31/functions", "/namespaces/shop/2015-03-31/functions", "/namespaces/default/2015-03-31/functions"
+	for name, tc := range map[string]struct {
+		reason       string
+		who          func(r *http.Request) *http.Request
+		method, path string
+		status       int
+		text         string
+	}{
+		"Nobody":         {"", nobody, "GET", list, 403, "Missing Authentication Token"},
+		"NobodyThere":    {"", nobody, "GET", inShop, 403, "Missing Authentication Token"},
+		"Dummy":          {"credentials as emulators take them", token("test"), "GET", list, 403, "invalid"},
+		"Key":            {"the key says which namespace", shop, "GET", list, 200, "in-shop"},
+		"KeyPath":        {"and so may the path", shop, "GET", inShop, 200, "in-shop"},
+		"KeyElsewhere":   {"but not another one", shop, "GET", inDefault, 403, "not for the namespace default"},
+		"KeyProxied":     {"", throughProxy(shop), "GET", list, 200, "in-shop"},
+		"Any":            {"", everywhere, "GET", list, 200, "in-default"},
+		"AnyPath":        {"", everywhere, "GET", inShop, 200, "in-shop"},
+		"Policy":         {"", caller, "GET", list, 403, "no identity-based policy allows the lambda:ListFunctions action"},
+		"Invoke":         {"", caller, "POST", list + "/in-shop/invocations", 200, ""},
+		"InvokeOther":    {"a function of another namespace is not there", caller, "POST", list + "/in-default/invocations", 404, ""},
+		"Token":          {"a ServiceAccount's namespace is its own", token(account), "GET", list, 200, "in-shop"},
+		"TokenElsewhere": {"in another one it has what it was given there", token(account), "POST", inDefault + "/in-default/invocations", 200, ""},
+		"TokenDenied":    {"and nothing else", token(account), "POST", inShop + "/in-shop/invocations", 403, "User: arn:aws:iam::000000000000:role/shop/runner is not authorized"},
+		"TokenAudience":  {"a token for something else", token("https://kubernetes system:serviceaccount:shop:runner"), "GET", list, 403, "invalid"},
+		"TokenPerson":    {"a token of a person is not ours to take", token(knative.TokenAudience + " ada"), "GET", list, 403, "not that of a ServiceAccount"},
+		"TokenOfPlane":   {"a token of the plane is for the plane", token(knative.PlaneAudience + " system:serviceaccount:shop:runner"), "GET", list, 403, "invalid"},
+		"NoURL":          {"", nobody, "GET", "/_url/" + strings.Repeat("0", 32) + "/", 403, "Forbidden"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), tc.method, b.url+tc.path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(tc.who(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != tc.status || !strings.Contains(string(text), tc.text) {
+			t.Errorf("%s: %s: %d %s, want %d with %q", name, tc.reason, res.StatusCode, text, tc.status, tc.text)
+		}
+		_ = res.Body.Close()
+	}
 	b.configure(b.settings())
-	if status, text, _ := b.ask(t, http.MethodGet, "localhost", "/2015-03-31/functions", ""); status != http.StatusOK {
-		t.Errorf("once it is allowed: %d %s", status, text)
+	if status, text, _ := b.ask(t, http.MethodGet, "localhost", list, ""); status != http.StatusOK {
+		t.Errorf("once the operator has opened it: %d %s", status, text)
+	}
+}
+
+// TestPlaneProofs holds who may upload code and invoke functions through the plane of a namespace.
+func TestPlaneProofs(t *testing.T) {
+	b := newGateway(t)
+	b.configure(b.settings())
+	b.rights = []knative.Right{{Namespace: "shop", Verb: "create", Resource: "functions"}}
+	upload := func(c *http.Client, namespace string) lambda.Code {
+		_, err := remote.NewPlane(c, b.url, namespace).PutCode(t.Context(), strings.NewReader("zip"), 3)
+		return lambda.CodeOf(err)
+	}
+	for name, tc := range map[string]struct {
+		client    *http.Client
+		namespace string
+		want      lambda.Code
+	}{
+		"Plane":     {planeToken("shop"), "shop", ""},
+		"Elsewhere": {planeToken("shop"), "default", lambda.CodeAccessDenied},
+		"Nobody":    {http.DefaultClient, "shop", lambda.CodeMissingAuthenticationToken},
+		"Account":   {withToken(knative.TokenAudience + " system:serviceaccount:x:y"), "shop", ""},
+		"NoRight":   {withToken(knative.TokenAudience + " system:serviceaccount:x:y"), "default", lambda.CodeAccessDenied},
+		"Mounted":   {withToken("https://kubernetes system:serviceaccount:shop:default"), "shop", lambda.CodeUnrecognizedClient},
+	} {
+		if got := upload(tc.client, tc.namespace); got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// TestRights holds what Kubernetes calls the actions of the Lambda API.
+func TestRights(t *testing.T) {
+	const fn = "arn:aws:lambda:us-east-1:000000000000:function:fn:live"
+	for action, want := range map[string]string{
+		"lambda:InvokeFunction": "create functions/invocations fn", "lambda:InvokeFunctionUrl": "create functions/invocations fn",
+		"lambda:GetFunction": "get functions/ fn", "lambda:ListFunctions": "list functions/ ", "lambda:CreateFunction": "create functions/ ",
+		"lambda:DeleteFunction": "delete functions/ fn", "lambda:UpdateFunctionCode": "update functions/ fn", "lambda:AddPermission": "update functions/ fn",
+		"lambda:DeleteFunctionConcurrency": "update functions/ fn", "lambda:TagResource": "update functions/ fn", "lambda:PublishVersion": "create versions/ ",
+		"lambda:CreateAlias": "create aliases/ ", "lambda:DeleteAlias": "delete aliases/ ", "lambda:UpdateAlias": "update aliases/ ", "lambda:ListAliases": "list aliases/ ",
+		"lambda:PublishLayerVersion": "create layerversions/ ", "lambda:GetLayerVersion": "get layerversions/ ", "lambda:DeleteLayerVersion": "delete layerversions/ ",
+		"lambda:CreateFunctionUrlConfig": "create functionurlconfigs/ ", "lambda:ListVersionsByFunction": "list versions/ ", "lambkin:PutCode": "create functions/ ",
+	} {
+		r := rightOf(access.Question{Action: action, Resource: fn}, "shop")
+		if got := r.Verb + " " + r.Resource + "/" + r.Subresource + " " + r.Name; got != want || r.Namespace != "shop" {
+			t.Errorf("%s is %q, want %q", action, got, want)
+		}
 	}
 }
 
@@ -254,16 +423,17 @@ func TestHandlersAreKeptWithinBounds(t *testing.T) {
 	b := newGateway(t)
 	b.configure(b.settings())
 	c := b.current.Load()
-	c.apis = make(map[string]http.Handler)
+	c.apis = make(map[place]http.Handler)
 	for i := range maxAPIs {
-		c.apis[strconv.Itoa(i)] = http.NotFoundHandler()
+		c.apis[place{namespace: strconv.Itoa(i)}] = http.NotFoundHandler()
 	}
-	first := c.apiOf("shop", "/namespaces/shop")
+	shop := place{"shop", "/namespaces/shop"}
+	first := c.apiOf(shop)
 	b.configure(b.settings())
 	if b.current.Load() != c {
 		t.Error("a configuration that is the same takes all handlers away")
 	}
-	if len(c.apis) > maxAPIs || c.apiOf("shop", "/namespaces/shop") == nil || first == nil || len(c.apis) != 1 {
+	if len(c.apis) > maxAPIs || c.apiOf(shop) == nil || first == nil || len(c.apis) != 1 {
 		t.Errorf("%d handlers are kept", len(c.apis))
 	}
 }
@@ -272,7 +442,7 @@ func TestRegistryTroubles(t *testing.T) {
 	b := newGateway(t)
 	put := func() *lambda.Error {
 		t.Helper()
-		_, err := remote.NewPlane(http.DefaultClient, b.url, "shop").PutCode(t.Context(), strings.NewReader("zip"), 3)
+		_, err := remote.NewPlane(planeToken("shop"), b.url, "shop").PutCode(t.Context(), strings.NewReader("zip"), 3)
 		if err == nil {
 			t.Fatal("the upload succeeds")
 		}
@@ -284,7 +454,7 @@ func TestRegistryTroubles(t *testing.T) {
 	if e := put(); e.Code != lambda.CodeService || !strings.Contains(e.Message, "registry.prefix") {
 		t.Errorf("without a registry: %v", e)
 	}
-	if _, err := remote.NewPlane(http.DefaultClient, b.url, "shop").OpenCode(t.Context(), v1alpha1.Blob{SHA256: "00"}); !strings.Contains(lambda.AsError(err).Message, "registry.prefix") {
+	if _, err := remote.NewPlane(planeToken("shop"), b.url, "shop").OpenCode(t.Context(), v1alpha1.Blob{SHA256: "00"}); !strings.Contains(lambda.AsError(err).Message, "registry.prefix") {
 		t.Errorf("without a registry: %v", err)
 	}
 	gone := httptest.NewServer(nil)

@@ -21,6 +21,8 @@ type guarded struct {
 	engine.Engine
 
 	identity lambda.Identity
+	// namespace is what callers must be for; any if empty.
+	namespace string
 }
 
 // verb is what is done to an object.
@@ -96,6 +98,9 @@ func (g guarded) may(ctx context.Context, resource string, actions ...string) er
 	caller := access.CallerOf(ctx)
 	if caller == nil {
 		return lambda.Errorf(lambda.CodeMissingAuthenticationToken, "Missing Authentication Token")
+	}
+	if g.namespace != "" && caller.Namespace != g.namespace && caller.Namespace != access.AnyNamespace {
+		return lambda.Errorf(lambda.CodeAccessDenied, "%s is not for the namespace %s.", caller.Name(), g.namespace)
 	}
 	for _, action := range actions {
 		if err := caller.Authorize(ctx, access.Question{Action: action, Resource: resource}); err != nil {

@@ -28,6 +28,10 @@ type Signatures struct {
 	Keys access.Keys
 	// Identity is the region that signatures are for, and the account of the keys' principals.
 	Identity lambda.Identity
+	// Namespace is what the keys must be for; any if empty.
+	Namespace string
+	// Prefix is what has been taken off the paths of requests.
+	Prefix string
 	// Clock gives the time; time.Now if nil.
 	Clock func() time.Time
 	// TempDir is where large bodies wait until their signature is known; the system's own if empty.
@@ -42,7 +46,7 @@ func (s *Signatures) Authenticate(w http.ResponseWriter, r *http.Request) (*acce
 	}
 	var key *access.Issued
 	v := signature.Verifier{
-		Region: s.Identity.Region, Service: "lambda", Clock: clock, MaxBody: maxUploadBody, TempDir: s.TempDir,
+		Region: s.Identity.Region, Service: "lambda", Clock: clock, MaxBody: maxUploadBody, TempDir: s.TempDir, Prefix: s.Prefix,
 		Secret: func(ctx context.Context, id string) (secret string, err error) {
 			if key, err = s.Keys.Lookup(ctx, id); err != nil {
 				return "", err
@@ -53,6 +57,9 @@ func (s *Signatures) Authenticate(w http.ResponseWriter, r *http.Request) (*acce
 	signed, err := v.Verify(w, r)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.Namespace != "" && key.Namespace != s.Namespace && key.Namespace != access.AnyNamespace {
+		return nil, nil, lambda.Errorf(lambda.CodeAccessDenied, "The access key %s is not for the namespace %s.", key.ID, s.Namespace)
 	}
 	caller := key.Caller(s.Identity.Account, requestContext(r, clock()))
 	if !signed.Presigned {

@@ -86,6 +86,13 @@ func urlOf(r *http.Request) (id, prefix string) {
 	return id, urlPath + id
 }
 
+// ForFunctionURL reports whether a request is for a function URL, which decides itself who may call it, or for a download,
+// whose address is its own proof; neither is for the API.
+func ForFunctionURL(r *http.Request) bool {
+	id, prefix := urlOf(r)
+	return id != "" || prefix != "" || strings.HasPrefix(r.URL.Path, downloadPath)
+}
+
 // route parts requests for function URLs from those for the API.
 func (g *gateway) route(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -29,6 +29,8 @@ type Verifier struct {
 	Secret func(ctx context.Context, keyID string) (string, error)
 	// Region and Service are what signatures must be for.
 	Region, Service string
+	// Prefix is what somebody has taken off the path of the request since it was signed.
+	Prefix string
 	// Clock gives the time; time.Now if nil.
 	Clock func() time.Time
 	// MaxBody is the largest body, in bytes, that is read before its signature is known.
@@ -148,15 +150,15 @@ func (v *Verifier) verify(w http.ResponseWriter, r *http.Request, c *claim, key 
 	case declared == unsignedPayload && r.TLS == nil && !c.presigned:
 		err = invalid("A request whose body is not signed (%s) is taken through TLS only.", unsignedPayload)
 	case declared == unsignedPayload:
-		err = c.compare(r, key, unsignedPayload)
+		err = v.compare(c, r, key, unsignedPayload)
 	case declared == streamedPayload:
-		if err = c.compare(r, key, streamedPayload); err == nil {
+		if err = v.compare(c, r, key, streamedPayload); err == nil {
 			done.Request, err = c.chunked(r, key)
 		}
 	case strings.HasPrefix(declared, "STREAMING-"):
 		err = invalid("%s '%s' is not supported here: sign the chunks of a body with %s.", headerContentSHA256, printable(declared), streamedPayload)
 	case declared != "":
-		if err = c.compare(r, key, declared); err == nil {
+		if err = v.compare(c, r, key, declared); err == nil {
 			done.Request, err = withDigest(r, declared)
 		}
 	default:
@@ -174,9 +176,9 @@ func (v *Verifier) verifyWhole(w http.ResponseWriter, done *Verified, c *claim, 
 	if err != nil {
 		return nil, err
 	}
-	err = c.compare(done.Request, key, whole.digest)
+	err = v.compare(c, done.Request, key, whole.digest)
 	if err != nil && c.presigned {
-		err = c.compare(done.Request, key, unsignedPayload)
+		err = v.compare(c, done.Request, key, unsignedPayload)
 	}
 	if err != nil {
 		whole.close()
@@ -188,12 +190,13 @@ func (v *Verifier) verifyWhole(w http.ResponseWriter, done *Verified, c *claim, 
 }
 
 // compare fails unless the signature is ours, for the path as it came or as clients write it.
-func (c *claim) compare(r *http.Request, key []byte, payload string) error {
+func (v *Verifier) compare(c *claim, r *http.Request, key []byte, payload string) error {
 	given, err := hex.DecodeString(c.signature)
 	if err != nil {
 		return mismatch()
 	}
 	path, _ := target(r)
+	path = v.Prefix + path
 	for _, path := range slices.Compact([]string{path, strictPath(path)}) {
 		text, err := c.sign(r, key, path, payload)
 		if err != nil {

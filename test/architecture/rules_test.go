@@ -67,8 +67,10 @@ func imports() map[string][]string {
 			"internal/engine/local/logbook", "internal/engine/local/queue", "internal/engine/local/store",
 			"internal/lambda", "internal/messaging", "internal/outbound", "runtime-api/pod", "runtime-api/process",
 		},
-		"internal/engine/remote":  {"api/v1alpha1", "internal/access", "internal/awshttp", "internal/engine", "internal/lambda"},
-		"internal/engine/knative": {"api/v1alpha1", "internal/engine", "internal/engine/remote", "internal/lambda", "internal/platform"},
+		"internal/engine/remote": {"api/v1alpha1", "internal/access", "internal/awshttp", "internal/engine", "internal/lambda"},
+		"internal/engine/knative": {
+			"api/v1alpha1", "internal/access", "internal/engine", "internal/engine/remote", "internal/lambda", "internal/platform", "internal/signature",
+		},
 		// For tests alone, so nobody may import them.
 		"internal/messaging/double": {},
 		"internal/engine/remote/double": {
@@ -135,7 +137,7 @@ func imports() map[string][]string {
 		"cli/host": {
 			"api/v1alpha1", "bootstrap/runner", "buildtemplates/image", "internal/access", "internal/awshttp", "internal/bucket", "internal/engine",
 			"internal/engine/knative", "internal/engine/local", "internal/engine/remote", "internal/event", "internal/gateway", "internal/lambda",
-			"internal/messaging", "internal/platform", "internal/signature", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
+			"internal/messaging", "internal/platform", "internal/policy", "internal/signature", "runtime-api/process", "runtime-api/server", "runtime-api/tracing",
 		},
 		"cli": {"bootstrap/runner", "cli/command", "runtime-api/process"},
 

@@ -18,6 +18,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/platform"
@@ -34,6 +35,10 @@ type Settings struct {
 // Cluster is a cluster seen from the inside: by the gateway, which calls functions at their cluster-local addresses.
 // [Cluster.Run] must run while it is used.
 type Cluster struct {
+	// Keys are the cluster's access keys, and Reviews ask about tokens.
+	Keys    *Keys
+	Reviews *Reviews
+
 	conn      *connection
 	cache     cache.Cache
 	informers []cache.Informer
@@ -76,25 +81,39 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 	objects, err := cache.New(cfg, cache.Options{
 		HTTPClient: conn.http, Scheme: conn.client.Scheme(), Mapper: conn.client.RESTMapper(), DefaultUnsafeDisableDeepCopy: &shared,
 		ReaderFailOnMissingInformer: true, DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{
-			platform.Namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", platform.ConfigMap)},
-		}}},
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: inOurNamespace("metadata.name", platform.ConfigMap),
+			&corev1.Secret{}:    inOurNamespace("type", access.SecretType),
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a cache of objects: %w", err)
 	}
-	cl := &Cluster{conn: conn, cache: objects, transport: NewTransport(), domain: c.Domain, log: c.Log}
-	for _, obj := range []client.Object{&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &corev1.ConfigMap{}} {
+	reviews, err := conn.reviews()
+	if err != nil {
+		return nil, err
+	}
+	keys := &Keys{log: c.Log, byID: map[string]*access.Issued{}, bySaved: map[string]string{}}
+	cl := &Cluster{Keys: keys, Reviews: reviews, conn: conn, cache: objects, transport: NewTransport(), domain: c.Domain, log: c.Log}
+	for _, obj := range []client.Object{&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &corev1.Secret{}, &corev1.ConfigMap{}} {
 		informer, err := objects.GetInformer(ctx, obj, cache.BlockUntilSynced(false))
 		if err != nil {
 			return nil, fmt.Errorf("watch %T: %w", obj, err)
 		}
 		cl.informers = append(cl.informers, informer)
 	}
+	if err := keys.watch(cl.informers[len(cl.informers)-2]); err != nil {
+		return nil, err
+	}
 	if err := cl.watchSettings(cl.informers[len(cl.informers)-1], changed); err != nil {
 		return nil, err
 	}
 	return cl, nil
+}
+
+// inOurNamespace restricts what is watched to objects of our own namespace with one value of a field.
+func inOurNamespace(field, value string) cache.ByObject {
+	return cache.ByObject{Namespaces: map[string]cache.Config{platform.Namespace: {FieldSelector: fields.OneTermEqualSelector(field, value)}}}
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {

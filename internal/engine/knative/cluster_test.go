@@ -13,9 +13,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote/double"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/platform"
@@ -107,6 +109,18 @@ func readyFunction(name string) *v1alpha1.Function {
 	return fn
 }
 
+// keySecret is a Secret with an access key.
+func keySecret(t *testing.T, id string) *corev1.Secret {
+	t.Helper()
+	text, _ := access.Named(access.PolicyFull)
+	k := access.Key{ID: id, Secret: strings.Repeat("s", 40), Namespace: "shop", Name: "ci", Policy: text}
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: platform.Namespace, Name: access.SecretName(id), UID: types.UID(id), ResourceVersion: "9"},
+		Type:       access.SecretType, Data: k.Data(),
+	}
+}
+
 // TestCluster reads the configuration and the functions, and follows both.
 func TestCluster(t *testing.T) {
 	group := v1alpha1.GroupVersion().String()
@@ -114,6 +128,7 @@ func TestCluster(t *testing.T) {
 		"functions":  list("FunctionList", group, readyFunction("f")),
 		"versions":   list("VersionList", group),
 		"aliases":    list("AliasList", group),
+		"secrets":    list("SecretList", "v1", keySecret(t, "LKIAAAAAAAAAAAAAAAAA"), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Type: access.SecretType}),
 		"configmaps": list("ConfigMapList", "v1", configMap("5", "registry: {prefix: first.example/x}")),
 	}}
 	srv := httptest.NewServer(api)
@@ -132,6 +147,15 @@ func TestCluster(t *testing.T) {
 		t.Errorf("settings %+v", s)
 	}
 	eventually(t, "everything to be read", c.Synced)
+	lookup := func(id string) lambda.Code {
+		_, err := c.Keys.Lookup(ctx, id)
+		return lambda.CodeOf(err)
+	}
+	eventually(t, "the key", func() bool { return lookup("LKIAAAAAAAAAAAAAAAAA") == "" })
+	api.send(t, "secrets", "ADDED", keySecret(t, "LKIABBBBBBBBBBBBBBBB"))
+	eventually(t, "another key", func() bool { return lookup("LKIABBBBBBBBBBBBBBBB") == "" })
+	api.send(t, "secrets", "DELETED", keySecret(t, "LKIAAAAAAAAAAAAAAAAA"))
+	eventually(t, "the end of the key", func() bool { return lookup("LKIAAAAAAAAAAAAAAAAA") == lambda.CodeUnrecognizedClient })
 	api.send(t, "configmaps", "MODIFIED", configMap("6", "registry: {prefix: no, such: member}"))
 	api.send(t, "configmaps", "MODIFIED", configMap("7", "identity: {region: eu-west-1}"))
 	s := <-changes

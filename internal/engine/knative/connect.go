@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	typedauthentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	typedauthorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,7 +29,12 @@ func NewForConfig(cfg *rest.Config, namespace string) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plane := gatewayPlane{remote.NewPlane(c.http, c.gateway(), namespace)}
+	next := c.http.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	proving := &planeTransport{next: next, accounts: c.accounts(namespace), namespace: namespace}
+	plane := gatewayPlane{remote.NewPlane(&http.Client{Transport: proving, Timeout: c.http.Timeout}, c.gateway(), namespace)}
 	return &Engine{
 		Client: c.client, Namespace: namespace, Identity: platform.Default().Identity.Lambda(),
 		Code: plane, Invoker: plane, Async: plane, Pods: c.pods,
@@ -39,6 +47,25 @@ type connection struct {
 	http   *http.Client
 	client client.Client
 	pods   Pods
+	core   typedcorev1.CoreV1Interface
+	config *rest.Config
+}
+
+func (c *connection) accounts(namespace string) typedcorev1.ServiceAccountInterface {
+	return c.core.ServiceAccounts(namespace)
+}
+
+// reviews asks about tokens and rights.
+func (c *connection) reviews() (*Reviews, error) {
+	tokens, err := typedauthentication.NewForConfigAndClient(c.config, c.http)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %q: %w", c.config.Host, err)
+	}
+	rights, err := typedauthorization.NewForConfigAndClient(c.config, c.http)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %q: %w", c.config.Host, err)
+	}
+	return &Reviews{tokens: tokens.TokenReviews(), rights: rights.SubjectAccessReviews(), now: time.Now}, nil
 }
 
 func newConnection(cfg *rest.Config) (*connection, error) {
@@ -65,7 +92,7 @@ func newConnection(cfg *rest.Config) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %q: %w", cfg.Host, err)
 	}
-	return &connection{server: strings.TrimSuffix(server.String(), "/"), http: hc, client: cl, pods: corePods{core}}, nil
+	return &connection{server: strings.TrimSuffix(server.String(), "/"), http: hc, client: cl, pods: corePods{core}, core: core, config: cfg}, nil
 }
 
 // gateway is the address of the gateway as the API server's service proxy has it.

@@ -28,7 +28,19 @@ func apiServer(t *testing.T, e *double.Engine, gateway http.Handler) *rest.Confi
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("/apis/", remote.Handler(e))
-	mux.Handle(proxyPath+"/", http.StripPrefix(proxyPath, gateway))
+	mux.Handle(proxyPath+"/", http.StripPrefix(proxyPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Lambkin-Authorization"); got != "Bearer for the plane" {
+			t.Errorf("the gateway is shown %q", got)
+		}
+		gateway.ServeHTTP(w, r)
+	})))
+	mux.HandleFunc("POST /api/v1/namespaces/default/serviceaccounts/default/token", func(w http.ResponseWriter, r *http.Request) {
+		if asked, err := io.ReadAll(r.Body); err != nil || !bytes.Contains(asked, []byte(PlaneAudience)) {
+			t.Errorf("asked for a token: %q, %v", asked, err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":"for the plane","expirationTimestamp":"2100-01-01T00:00:00Z"}}`)
+	})
 	mux.HandleFunc("GET /api/v1/namespaces/default/pods", func(w http.ResponseWriter, r *http.Request) {
 		if got := r.URL.Query().Get("labelSelector"); got != "lambkin.dev/function=f,serving.knative.dev/revision" {
 			t.Errorf("pods of %q", got)
@@ -189,6 +201,11 @@ func TestPathOfTheAPIServer(t *testing.T) {
 	inner := apiServer(t, d, planes(d))
 	seen := ""
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":"t"}}`)
+			return
+		}
 		seen = r.URL.Path
 		w.WriteHeader(http.StatusNotFound)
 	}))
