@@ -9,9 +9,11 @@ import (
 	"sync"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/event"
+	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 )
@@ -121,7 +123,21 @@ func (d *doors) admit(w http.ResponseWriter, r *http.Request, ref lambda.Referen
 	if settings.Visibility != v1alpha1.VisibilityClusterLocal || d.sentry.auth == nil {
 		return r, nil
 	}
-	return d.sentry.may(d.identity, ref, w, r)
+	return d.may(ref, w, r)
+}
+
+// may lets those pass who may call a function.
+func (d *doors) may(ref lambda.Reference, w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	caller, signed, err := d.sentry.auth.Authenticate(w, r)
+	if err != nil {
+		return nil, err
+	}
+	document, err := gateway.ResourcePolicy(r.Context(), d.engine, ref)
+	if err != nil {
+		return nil, err
+	}
+	q := access.Question{Action: "lambda:InvokeFunction", Resource: ref.ARN(d.identity), Policy: document}
+	return signed, caller.Authorize(r.Context(), q)
 }
 
 func (d *doors) open(ref lambda.Reference, settings v1alpha1.HTTP) (http.Handler, error) {

@@ -11,7 +11,9 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/engine"
+	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/policy"
 )
 
 // guarded is an engine that asks the policy of the caller, who is in the context, before it does anything. It is for
@@ -95,6 +97,10 @@ func (g guarded) function(name string) string {
 
 // may asks the caller's policy for each of the actions.
 func (g guarded) may(ctx context.Context, resource string, actions ...string) error {
+	return g.ask(ctx, resource, nil, actions...)
+}
+
+func (g guarded) ask(ctx context.Context, resource string, document *policy.Document, actions ...string) error {
 	caller := access.CallerOf(ctx)
 	if caller == nil {
 		return lambda.Errorf(lambda.CodeMissingAuthenticationToken, "Missing Authentication Token")
@@ -103,11 +109,20 @@ func (g guarded) may(ctx context.Context, resource string, actions ...string) er
 		return lambda.Errorf(lambda.CodeAccessDenied, "%s is not for the namespace %s.", caller.Name(), g.namespace)
 	}
 	for _, action := range actions {
-		if err := caller.Authorize(ctx, access.Question{Action: action, Resource: resource}); err != nil {
+		if err := caller.Authorize(ctx, access.Question{Action: action, Resource: resource, Policy: document}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayInvoke asks the policy of the function too.
+func (g guarded) mayInvoke(ctx context.Context, ref lambda.Reference) error {
+	document, err := gateway.ResourcePolicy(ctx, g.Engine, ref)
+	if err != nil {
+		return err
+	}
+	return g.ask(ctx, ref.ARN(g.identity), document, "lambda:InvokeFunction")
 }
 
 // Get implements [engine.Objects]. Only the object itself says which function it belongs to.
@@ -206,7 +221,7 @@ func (g guarded) Logs(ctx context.Context, fn lambda.Name, opts engine.LogOption
 
 // Enqueue implements [engine.Async].
 func (g guarded) Enqueue(ctx context.Context, in *lambda.Invocation) error {
-	if err := g.may(ctx, in.Function.ARN(g.identity), "lambda:InvokeFunction"); err != nil {
+	if err := g.mayInvoke(ctx, in.Function); err != nil {
 		return err
 	}
 	return g.Engine.Enqueue(ctx, in)
@@ -214,7 +229,7 @@ func (g guarded) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 
 // Invoke implements [lambda.Invoker].
 func (g guarded) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {
-	if err := g.may(ctx, in.Function.ARN(g.identity), "lambda:InvokeFunction"); err != nil {
+	if err := g.mayInvoke(ctx, in.Function); err != nil {
 		return nil, err
 	}
 	return g.Engine.Invoke(ctx, in)

@@ -10,7 +10,6 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
 	"github.com/lambkin-dev/lambkin/internal/engine/remote"
 	"github.com/lambkin-dev/lambkin/internal/gateway"
-	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/signature"
 )
 
@@ -77,13 +76,3 @@ func (w *statusWriter) WriteHeader(status int) {
 
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// may lets those pass who may call a function.
-func (s sentry) may(id lambda.Identity, ref lambda.Reference, w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	caller, signed, err := s.auth.Authenticate(w, r)
-	if err != nil {
-		return nil, err
-	}
-	q := access.Question{Action: "lambda:InvokeFunction", Resource: ref.ARN(id)}
-	return signed, caller.Authorize(r.Context(), q)
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/policy"
 	"github.com/lambkin-dev/lambkin/internal/signature"
@@ -126,20 +127,20 @@ func (g *gateway) authorizeCreate(c *call, name string) error {
 	if err != nil || g.Authenticator == nil {
 		return nil //nolint:nilerr // what is wrong with the name is found by the operation itself, which then does nothing
 	}
-	if err := g.ask(c, g.demands[c.op.name].action, subject{arn: g.arn(ref.Name, "")}); err != nil {
+	if err := g.ask(c, g.demands[c.op.name].action, demanded{arn: g.arn(ref.Name, "")}); err != nil {
 		return err
 	}
 	return g.checkReplay(c)
 }
 
-// subject is what an operation is about.
-type subject struct {
+// demanded is what an operation is about.
+type demanded struct {
 	arn      string           // or * for operations without a resource
 	function lambda.Reference // if it is one, for its policy
 }
 
 // ask puts the question to the caller's policy and to that of the function.
-func (g *gateway) ask(c *call, action string, t subject) error {
+func (g *gateway) ask(c *call, action string, t demanded) error {
 	c.resource = t.arn
 	ctx := c.r.Context()
 	caller := access.CallerOf(ctx)
@@ -150,7 +151,7 @@ func (g *gateway) ask(c *call, action string, t subject) error {
 	q := access.Question{Action: action, Resource: t.arn}
 	if t.function.Name != "" {
 		var err error
-		if q.Policy, err = g.policies(ctx, t.function); err != nil {
+		if q.Policy, err = g.resourcePolicy(ctx, t.function); err != nil {
 			return err
 		}
 		if q.Context, err = g.tagContext(ctx, caller, t.function); err != nil {
@@ -181,8 +182,10 @@ func (g *gateway) tagContext(ctx context.Context, caller *access.Caller, ref lam
 	return tags, nil
 }
 
-// noPolicy is the policy of functions that have none.
-func noPolicy(context.Context, lambda.Reference) (*policy.Document, error) { return nil, nil }
+// ResourcePolicy gives the policy of a function, version or alias of an engine; nil if it has none.
+func ResourcePolicy(ctx context.Context, e engine.Engine, ref lambda.Reference) (*policy.Document, error) {
+	return (&gateway{engine: e}).resourcePolicy(ctx, ref)
+}
 
 // requestContext are the values of condition keys that follow from the request itself.
 func requestContext(r *http.Request, now time.Time) map[string][]string {

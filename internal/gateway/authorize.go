@@ -10,7 +10,7 @@ import (
 // demand is what a policy has to allow for an operation.
 type demand struct {
 	action   string
-	resource func(g *gateway, c *call) (subject, error)
+	resource func(g *gateway, c *call) (demanded, error)
 	late     bool // the resource is named in the body, so the operation asks itself
 }
 
@@ -38,7 +38,7 @@ func actionOf(operation string) string {
 
 // resourceOf says how the resource of an operation is found. It follows from the operation's path; nil if it does not,
 // and then nobody may do it.
-func resourceOf(op operation) func(*gateway, *call) (subject, error) {
+func resourceOf(op operation) func(*gateway, *call) (demanded, error) {
 	switch op.name {
 	case "Invoke", "InvokeWithResponseStream", "InvokeAsync", "GetFunction", "GetFunctionConfiguration", "DeleteFunction",
 		"AddPermission", "RemovePermission", "GetPolicy",
@@ -52,17 +52,17 @@ func resourceOf(op operation) func(*gateway, *call) (subject, error) {
 		"SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess":
 		return anyResource
 	case "GetLayerVersionByArn":
-		return func(_ *gateway, c *call) (subject, error) { return subject{arn: c.query("Arn")}, nil }
+		return func(_ *gateway, c *call) (demanded, error) { return demanded{arn: c.query("Arn")}, nil }
 	}
 	for _, part := range []struct {
 		label string
-		find  func(*gateway, *call) (subject, error)
+		find  func(*gateway, *call) (demanded, error)
 	}{
 		{"FunctionName", (*gateway).plainFunction},
-		{"VersionNumber", (*gateway).layerVersionSubject},
-		{"LayerName", (*gateway).layerSubject},
-		{"UUID", (*gateway).mappingSubject},
-		{"CapacityProviderName", (*gateway).providerSubject},
+		{"VersionNumber", (*gateway).demandedLayerVersion},
+		{"LayerName", (*gateway).demandedLayer},
+		{"UUID", (*gateway).demandedMapping},
+		{"CapacityProviderName", (*gateway).demandedProvider},
 		{"CodeSigningConfigArn", labelled("CodeSigningConfigArn")},
 		{"ResourceArn", labelled("ResourceArn")},
 		{"Resource", labelled("Resource")},
@@ -75,41 +75,41 @@ func resourceOf(op operation) func(*gateway, *call) (subject, error) {
 	return nil
 }
 
-func anyResource(*gateway, *call) (subject, error) { return subject{arn: "*"}, nil }
+func anyResource(*gateway, *call) (demanded, error) { return demanded{arn: "*"}, nil }
 
 // labelled is a resource whose ARN stands in the path.
-func labelled(label string) func(*gateway, *call) (subject, error) {
-	return func(_ *gateway, c *call) (subject, error) { return subject{arn: c.label(label)}, nil }
+func labelled(label string) func(*gateway, *call) (demanded, error) {
+	return func(_ *gateway, c *call) (demanded, error) { return demanded{arn: c.label(label)}, nil }
 }
 
 // qualifiedFunction is the function, version or alias that the caller names.
-func (g *gateway) qualifiedFunction(c *call) (subject, error) {
+func (g *gateway) qualifiedFunction(c *call) (demanded, error) {
 	ref, err := g.reference(c)
-	return subject{arn: g.arn(ref.Name, ref.Qualifier), function: ref}, err
+	return demanded{arn: g.arn(ref.Name, ref.Qualifier), function: ref}, err
 }
 
 // plainFunction is the function, whatever the qualifier.
-func (g *gateway) plainFunction(c *call) (subject, error) {
+func (g *gateway) plainFunction(c *call) (demanded, error) {
 	ref, err := g.reference(c)
-	return subject{arn: g.arn(ref.Name, ""), function: lambda.Reference{Name: ref.Name}}, err
+	return demanded{arn: g.arn(ref.Name, ""), function: lambda.Reference{Name: ref.Name}}, err
 }
 
-func (g *gateway) layerSubject(c *call) (subject, error) {
+func (g *gateway) demandedLayer(c *call) (demanded, error) {
 	name, err := g.layerName(c)
-	return subject{arn: g.layerARN(name, 0)}, err
+	return demanded{arn: g.layerARN(name, 0)}, err
 }
 
-func (g *gateway) layerVersionSubject(c *call) (subject, error) {
+func (g *gateway) demandedLayerVersion(c *call) (demanded, error) {
 	name, version, err := g.layerVersionOf(c)
-	return subject{arn: g.layerARN(name, 0) + ":" + strconv.FormatInt(version, 10)}, err
+	return demanded{arn: g.layerARN(name, 0) + ":" + strconv.FormatInt(version, 10)}, err
 }
 
-func (g *gateway) mappingSubject(c *call) (subject, error) {
-	return subject{arn: g.ownARN("event-source-mapping", c.label("UUID"))}, nil
+func (g *gateway) demandedMapping(c *call) (demanded, error) {
+	return demanded{arn: g.ownARN("event-source-mapping", c.label("UUID"))}, nil
 }
 
-func (g *gateway) providerSubject(c *call) (subject, error) {
-	return subject{arn: g.ownARN("capacity-provider", c.label("CapacityProviderName"))}, nil
+func (g *gateway) demandedProvider(c *call) (demanded, error) {
+	return demanded{arn: g.ownARN("capacity-provider", c.label("CapacityProviderName"))}, nil
 }
 
 // ownARN is the ARN of a resource of ours by its kind and name.

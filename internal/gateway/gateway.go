@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/bucket"
 	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
-	"github.com/lambkin-dev/lambkin/internal/policy"
 	"github.com/lambkin-dev/lambkin/internal/signature"
 )
 
@@ -71,9 +69,8 @@ type gateway struct {
 	// policyTurn has room for the one change of a policy that is under way.
 	policyTurn chan struct{}
 
-	replays  signature.Replays
-	demands  map[string]demand                                                         // of each operation
-	policies func(ctx context.Context, ref lambda.Reference) (*policy.Document, error) // of functions
+	replays signature.Replays
+	demands map[string]demand // of each operation
 }
 
 // New makes the HTTP handler of the Lambda API for an engine.
@@ -94,7 +91,7 @@ func New(e engine.Engine, c Config) http.Handler {
 		c.Concurrency = defaultConcurrency
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
-	g := &gateway{Config: c, engine: e, policyTurn: make(chan struct{}, 1), demands: demands(), policies: noPolicy}
+	g := &gateway{Config: c, engine: e, policyTurn: make(chan struct{}, 1), demands: demands()}
 	g.invoke = g.invokeOperations()
 	return g.guard(g.route(g.authenticate(g.router())))
 }

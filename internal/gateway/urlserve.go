@@ -134,7 +134,7 @@ func (g *gateway) mayCall(w http.ResponseWriter, r *http.Request, d *door) (*htt
 			return r, true
 		}
 	}
-	document, err := g.policies(r.Context(), d.function)
+	document, err := g.resourcePolicy(r.Context(), d.function)
 	if err != nil {
 		return r, false
 	}
