@@ -53,7 +53,7 @@ type local struct {
 }
 
 func (l *local) serve(data string) (*child, time.Duration, error) {
-	return start([]string{l.lambkin, "serve", "--addr", "{addr}", "--data-dir", filepath.Join(l.dir, data)}, nil)
+	return start([]string{l.lambkin, "serve", "--no-auth", "--addr", "{addr}", "--data-dir", filepath.Join(l.dir, data)}, nil)
 }
 
 func (l *local) serveStarts() (table.Row, error) {

@@ -141,7 +141,7 @@ type Scaling struct {
 
 // AWSAPI is the Lambda API at the gateway.
 type AWSAPI struct {
-	// AllowUnsigned serves the Lambda API without checking signatures: whoever reaches the gateway may do everything.
+	// AllowUnsigned serves the Lambda API without asking who calls: whoever reaches the gateway may do everything.
 	AllowUnsigned bool `json:"allowUnsigned"`
 }
 
