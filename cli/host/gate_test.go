@@ -406,8 +406,10 @@ func TestRights(t *testing.T) {
 	for action, want := range map[string]string{
 		"lambda:InvokeFunction": "create functions/invocations fn", "lambda:InvokeFunctionUrl": "create functions/invocations fn",
 		"lambda:GetFunction": "get functions/ fn", "lambda:ListFunctions": "list functions/ ", "lambda:CreateFunction": "create functions/ ",
-		"lambda:DeleteFunction": "delete functions/ fn", "lambda:UpdateFunctionCode": "update functions/ fn", "lambda:AddPermission": "update functions/ fn",
-		"lambda:DeleteFunctionConcurrency": "update functions/ fn", "lambda:TagResource": "update functions/ fn", "lambda:PublishVersion": "create versions/ ",
+		"lambda:DeleteFunction": "delete functions/ fn", "lambda:UpdateFunctionCode": "update functions/ fn", "lambda:AddPermission": "update resourcepolicies/ ",
+		"lambda:GetPolicy": "get resourcepolicies/ ", "lambda:DeleteResourcePolicy": "delete resourcepolicies/ ", "lambda:CreateCodeSigningConfig": "create codesigningconfigs/ ",
+		"lambda:PutFunctionCodeSigningConfig": "update functions/ fn",
+		"lambda:DeleteFunctionConcurrency":    "update functions/ fn", "lambda:TagResource": "update functions/ fn", "lambda:PublishVersion": "create versions/ ",
 		"lambda:CreateAlias": "create aliases/ ", "lambda:DeleteAlias": "delete aliases/ ", "lambda:UpdateAlias": "update aliases/ ", "lambda:ListAliases": "list aliases/ ",
 		"lambda:PublishLayerVersion": "create layerversions/ ", "lambda:GetLayerVersion": "get layerversions/ ", "lambda:DeleteLayerVersion": "delete layerversions/ ",
 		"lambda:CreateFunctionUrlConfig": "create functionurlconfigs/ ", "lambda:ListVersionsByFunction": "list versions/ ", "lambkin:PutCode": "create functions/ ",

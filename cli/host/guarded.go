@@ -57,6 +57,12 @@ func actionsOf(v verb, kind string) []string {
 		"CreateFunctionURLConfig": {"CreateFunctionUrlConfig"},
 		"UpdateFunctionURLConfig": {"UpdateFunctionUrlConfig"},
 		"DeleteFunctionURLConfig": {"DeleteFunctionUrlConfig"},
+		"GetResourcePolicy":       {"GetPolicy", "GetResourcePolicy"},
+		"ListResourcePolicy":      {"GetPolicy", "GetResourcePolicy"},
+		"CreateResourcePolicy":    {"AddPermission", "PutResourcePolicy"},
+		"UpdateResourcePolicy":    {"AddPermission", "RemovePermission", "PutResourcePolicy"},
+		"DeleteResourcePolicy":    {"RemovePermission", "DeleteResourcePolicy"},
+		"ListCodeSigningConfig":   {"ListCodeSigningConfigs"},
 	}[string(v)+kind]
 	if known == nil {
 		known = []string{string(v) + kind} // as for functions, aliases and layers; other kinds have names alike
@@ -85,10 +91,19 @@ func (g guarded) resourceOf(obj v1alpha1.Object) string {
 	case *v1alpha1.FunctionURLConfig:
 		return g.function(o.Spec.FunctionName)
 	case *v1alpha1.LayerVersion:
-		return "arn:aws:lambda:" + g.identity.Region + ":" + g.identity.Account + ":layer:" + o.Spec.LayerName
+		return g.layer(o.Spec.LayerName)
+	case *v1alpha1.ResourcePolicy:
+		if o.Spec.FunctionName == "" {
+			return g.layer(o.Spec.LayerName)
+		}
+		return g.function(o.Spec.FunctionName)
 	default:
 		return "*"
 	}
+}
+
+func (g guarded) layer(name string) string {
+	return "arn:aws:lambda:" + g.identity.Region + ":" + g.identity.Account + ":layer:" + name
 }
 
 func (g guarded) function(name string) string {

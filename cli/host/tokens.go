@@ -74,6 +74,7 @@ func rightOf(q access.Question, namespace string) knative.Right {
 	_, action, _ := strings.Cut(q.Action, ":")
 	right := knative.Right{Namespace: namespace, Resource: "functions", Verb: "update", Name: functionName(q.Resource)}
 	for _, kind := range []struct{ word, resource string }{
+		{"Permission", "resourcepolicies"}, {"Policy", "resourcepolicies"},
 		{"Layer", "layerversions"}, {"FunctionUrl", "functionurlconfigs"}, {"Alias", "aliases"}, {"VersionsByFunction", "versions"}, {"PublishVersion", "versions"},
 	} {
 		if strings.Contains(action, kind.word) && action != "InvokeFunctionUrl" {
@@ -81,7 +82,10 @@ func rightOf(q access.Question, namespace string) knative.Right {
 			break
 		}
 	}
-	whole := right.Resource != "functions"
+	if strings.Contains(action, "CodeSigningConfig") && !strings.Contains(action, "FunctionCodeSigningConfig") {
+		right.Resource, right.Name = "codesigningconfigs", ""
+	}
+	whole := right.Resource != "functions" && right.Resource != "resourcepolicies"
 	switch {
 	case strings.HasPrefix(action, "Invoke"):
 		right.Verb, right.Subresource = "create", "invocations"
@@ -91,7 +95,7 @@ func rightOf(q access.Question, namespace string) knative.Right {
 		right.Verb = "get"
 	case action == "CreateFunction", action == "PutCode", whole && (strings.HasPrefix(action, "Create") || strings.HasPrefix(action, "Publish")):
 		right.Verb, right.Name = "create", ""
-	case action == "DeleteFunction", whole && strings.HasPrefix(action, "Delete"):
+	case action == "DeleteFunction", action == "DeleteResourcePolicy", whole && strings.HasPrefix(action, "Delete"):
 		right.Verb = "delete"
 	}
 	return right
