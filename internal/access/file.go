@@ -177,12 +177,12 @@ func writePrivate(path string, text []byte) (err error) {
 	if err = os.Rename(draft.Name(), path); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return draft.Close() //nolint:wrapcheck // everything is on disk already
+	return draft.Close()
 }
 
 // Admin makes sure that whoever owns a data directory can use its server: a key that may do everything, in a file as AWS's
 // tools read it. It gives the path of that file. A key that is there and still holds is kept.
-func Admin(dir string, make func() (Key, error)) (string, error) {
+func Admin(dir string, issue func() (Key, error)) (string, error) {
 	path := filepath.Join(dir, CredentialsFile)
 	f := Open(dir)
 	if c, err := ReadCredentials(path, DefaultProfile); err == nil {
@@ -190,7 +190,7 @@ func Admin(dir string, make func() (Key, error)) (string, error) {
 			return path, nil
 		}
 	}
-	k, err := make()
+	k, err := issue()
 	if err != nil {
 		return "", err
 	}

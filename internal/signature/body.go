@@ -157,5 +157,5 @@ func (d *digestReader) Read(p []byte) (int, error) {
 
 // Close ends the body.
 func (d *digestReader) Close() error {
-	return d.in.Close() //nolint:wrapcheck // it stands for the body
+	return d.in.Close()
 }

@@ -154,7 +154,7 @@ func badChunk(what string) error {
 
 // Close ends the body.
 func (c *chunkReader) Close() error {
-	return c.body.Close() //nolint:wrapcheck // it stands for the body
+	return c.body.Close()
 }
 
 // chunkWriter puts a body into signed chunks while it is read.
@@ -183,7 +183,7 @@ func (c *chunkWriter) Read(p []byte) (int, error) {
 		}
 	}
 	if c.out.Len() > 0 {
-		return c.out.Read(p) //nolint:wrapcheck // it cannot fail while it holds something
+		return c.out.Read(p)
 	}
 	return 0, c.err
 }
@@ -196,5 +196,5 @@ func (c *chunkWriter) put(data []byte) {
 
 // Close ends the body.
 func (c *chunkWriter) Close() error {
-	return c.in.Close() //nolint:wrapcheck // it stands for the body
+	return c.in.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -73,9 +74,7 @@ func build(t testing.TB, method, target, body string, header http.Header) *http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	return r
 }
 
@@ -106,9 +105,7 @@ func presigned(t testing.TB, r *http.Request, payload string, expires int) *http
 		t.Fatal(err)
 	}
 	made.ContentLength = r.ContentLength
-	for name, values := range header {
-		made.Header[name] = values
-	}
+	maps.Copy(made.Header, header)
 	return made
 }
 
@@ -144,9 +141,9 @@ func body(text string) change {
 	}
 }
 
-func address(old, new string) change {
+func address(was, is string) change {
 	return func(r *http.Request) {
-		u, err := url.Parse(strings.Replace(r.URL.String(), old, new, 1))
+		u, err := url.Parse(strings.Replace(r.URL.String(), was, is, 1))
 		if err != nil {
 			panic(err)
 		}
@@ -154,9 +151,9 @@ func address(old, new string) change {
 	}
 }
 
-func authorization(old, new string) change {
+func authorization(was, is string) change {
 	return func(r *http.Request) {
-		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), was, is, 1))
 	}
 }
 
