@@ -33,7 +33,8 @@ type Scaling struct {
 
 // Pod says how the pods of a function run on a cluster, and where.
 type Pod struct {
-	// ServiceAccountName is the account that the function runs as. Its token is mounted only if it is named here.
+	// ServiceAccountName is the account that the function runs as. Its token is mounted only if it is named here. If it has the
+	// annotation lambkin.dev/role-arn or eks.amazonaws.com/role-arn, AWS's SDKs in the function act as that IAM role.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -138,6 +139,9 @@ func (d *Deployer) deploy(ctx context.Context, s *Subject, settings Settings) (v
 		return verdict{doing: result.Doing, after: codePause}, nil
 	}
 	w.Image, w.Protocol = result.Image, result.Protocol
+	if w.Role, err = d.role(ctx, w); err != nil {
+		return verdict{}, err
+	}
 	if err := resources.Check(w); err != nil {
 		return verdict{}, err
 	}
@@ -151,6 +155,20 @@ func (d *Deployer) deploy(ctx context.Context, s *Subject, settings Settings) (v
 	v.service, v.result = live, result
 	v.deviations = slices.Concat(result.Deviations, resources.Deviations(w))
 	return v, err
+}
+
+// role finds the IAM role that the ServiceAccount of a workload stands for. It is read anew whenever the object is looked at; no
+// cache holds accounts, and a change of an account alone wakes nobody. An account that is not there is told by Knative.
+func (d *Deployer) role(ctx context.Context, w *resources.Workload) (string, error) {
+	if w.Spec.Pod == nil || w.Spec.Pod.ServiceAccountName == "" {
+		return "", nil
+	}
+	account := new(corev1.ServiceAccount)
+	err := d.Client.Get(ctx, client.ObjectKey{Namespace: w.Owner.GetNamespace(), Name: w.Spec.Pod.ServiceAccountName}, account)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("read ServiceAccount %q: %w", w.Spec.Pod.ServiceAccountName, err)
+	}
+	return resources.RoleOf(account), nil
 }
 
 // image gives the image that was made for these inputs before, if the Service remembers one, else a new one.

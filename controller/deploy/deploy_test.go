@@ -516,3 +516,43 @@ func TestDeployGivenUpUnseen(t *testing.T) {
 		t.Errorf("where no pod told the cause: got %+v", c)
 	}
 }
+
+// TestRoles holds that a function has the IAM role that its ServiceAccount stands for, and none without one.
+func TestRoles(t *testing.T) {
+	const eks, ours = "eks.amazonaws.com/role-arn", "lambkin.dev/role-arn"
+	cases := map[string]struct {
+		reason      string
+		annotations map[string]string
+		missing     bool
+		want        string
+	}{
+		"EKS":     {"as on EKS", map[string]string{eks: "arn:aws:iam::123456789012:role/a"}, false, "arn:aws:iam::123456789012:role/a"},
+		"Ours":    {"ours comes first", map[string]string{eks: "arn:aws:iam::123456789012:role/a", ours: "arn:aws:iam::123456789012:role/b"}, false, "arn:aws:iam::123456789012:role/b"},
+		"None":    {"an account need not have one", nil, false, ""},
+		"Missing": {"Knative tells of an account that is not there", nil, true, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fn.Spec.Pod = &v1alpha1.Pod{ServiceAccountName: "orders"}
+			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "shop", Annotations: tc.annotations}}
+			if !tc.missing {
+				if err := w.client.Create(t.Context(), account); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out := w.deploy(); out.Again != nil {
+				t.Fatal(out.Again)
+			}
+			got := ""
+			for _, v := range w.template().Containers[0].Env {
+				if v.Name == "AWS_ROLE_ARN" {
+					got = v.Value
+				}
+			}
+			if got != tc.want {
+				t.Errorf("%s: role %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+}

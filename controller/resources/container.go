@@ -53,7 +53,7 @@ func (w *Workload) container() corev1.Container {
 		// The failure of init is written there; what is in the log is the function's own.
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}
-	c.VolumeMounts = w.mounts()
+	c.VolumeMounts = append(w.mounts(), w.identityMounts()...)
 	return c
 }
 
@@ -69,7 +69,7 @@ func (w *Workload) plainContainer() corev1.Container {
 	if i := w.Spec.Code.Image; i != nil {
 		c.Command, c.Args, c.WorkingDir = literals(i.EntryPoint), literals(i.Command), i.WorkingDirectory
 	}
-	c.VolumeMounts = w.mounts()
+	c.VolumeMounts = append(w.mounts(), w.identityMounts()...)
 	return c
 }
 

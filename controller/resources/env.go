@@ -72,8 +72,15 @@ func (w *Workload) lambdaEnv() []corev1.EnvVar {
 	return own
 }
 
-// ownEnv are the function's own variables, first those with values, then those with references.
+// ownEnv are the function's own variables, first those with values, then those with references, then those of its account's
+// role.
 func (w *Workload) ownEnv() []corev1.EnvVar {
+	own := w.givenEnv()
+	return append(own, w.identityEnv(own)...)
+}
+
+// givenEnv are the variables that the spec names.
+func (w *Workload) givenEnv() []corev1.EnvVar {
 	e := w.Spec.Environment
 	if e == nil {
 		return nil

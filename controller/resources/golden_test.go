@@ -30,6 +30,7 @@ type given struct {
 	Features    Features          `json:"features"`
 	Provisioned int32             `json:"provisioned"`
 	Reserved    *int32            `json:"reserved"`
+	Role        string            `json:"role"`
 	MaxScale    int32             `json:"maxScale"`
 	Deviations  []string          `json:"deviations"`
 	Refused     string            `json:"refused"`
@@ -95,7 +96,7 @@ func workloadFrom(t *testing.T, docs []string) (given, *Workload) {
 	}
 	p := platform.Default()
 	p.Scaling.MaxScale = g.MaxScale
-	w.Image, w.Protocol, w.Features, w.Platform = testImage, g.Protocol, g.Features, &p
+	w.Image, w.Protocol, w.Role, w.Features, w.Platform = testImage, g.Protocol, g.Role, g.Features, &p
 	return g, &w
 }
 

@@ -103,7 +103,7 @@ func (w *Workload) pod() corev1.PodSpec {
 		EnableServiceLinks: new(false), // variables for every Service of the namespace are nothing that Lambda has
 		NodeSelector:       w.nodeSelector(),
 	}
-	p.Volumes = w.volumes()
+	p.Volumes = append(w.volumes(), w.identityVolumes()...)
 	asked := w.Spec.Pod
 	if asked == nil || asked.ServiceAccountName == "" {
 		p.AutomountServiceAccountToken = new(false)

@@ -32,6 +32,8 @@ type Workload struct {
 	Provisioned int32
 	// Local keeps the Service inside the cluster, whatever the spec says.
 	Local bool
+	// Role is the ARN of the IAM role that the pods' ServiceAccount stands for on AWS; empty: none.
+	Role string
 	// Features are what Knative lets a pod have here.
 	Features Features
 	// Platform is the operator's configuration.
