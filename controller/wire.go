@@ -237,8 +237,13 @@ func (w *wiring) invocations(context.Context) error {
 	if err != nil {
 		return err
 	}
+	counted := event.NewMetrics()
+	if err := counted.Register(w.metrics); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
 	e := &event.Reconciler{
-		Client: cached, Live: live, Invoker: doors.In,
+		Metrics: counted,
+		Client:  cached, Live: live, Invoker: doors.In,
 		HTTP: outbound.Client(outbound.Transport()),
 		Messages: &messaging.Client{
 			HTTP:        outbound.Client(outbound.Transport()),

@@ -92,7 +92,11 @@ func (r *Reconciler) post(ctx context.Context, ev delivery.Event) (delivery.Step
 		return delivery.Step{}, fmt.Errorf("the controller stops: %w", ctx.Err())
 	}
 	step := delivery.DecideRecord(ev, failure, r.now())
+	if failure == nil {
+		r.Metrics.record(outcomeDelivered)
+	}
 	if failure != nil && !step.Again() {
+		r.Metrics.record(outcomeGivenUp)
 		r.log().Error("a record is given up", "destination", outbound.Redacted(ev.URL), "requestId", ev.ID, "error", failure)
 	}
 	return step, nil

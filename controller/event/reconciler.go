@@ -53,6 +53,8 @@ type Reconciler struct {
 	Concurrency, PerFunction int
 	// Grace is how long events that are being tried may go on when the controller stops; zero is 20 seconds.
 	Grace time.Duration
+	// Metrics counts how events and records end; nil: nothing does.
+	Metrics *Metrics
 	// Log takes what is given up; nil discards it.
 	Log *slog.Logger
 	// Now is the clock; nil is the machine's.

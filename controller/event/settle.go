@@ -25,6 +25,8 @@ const (
 	settleTimeout = time.Minute
 	// letterNameLength is how many hex digits name a letter's object.
 	letterNameLength = 32
+	// largePause is the first pause before a record that is too large to be kept is sent again.
+	largePause = time.Second
 )
 
 // settle writes down what was decided. If it fails it is done again; what was written is found then.
@@ -49,6 +51,9 @@ func (r *Reconciler) settle(ctx context.Context, a *v1alpha1.AsyncInvocation, st
 		return reconcile.Result{}, fmt.Errorf("cannot delete AsyncInvocation %s/%s, which is done with: %w", a.Namespace, a.Name, err)
 	}
 	r.outcomes.forget(client.ObjectKeyFromObject(a))
+	if step.Condition != "" {
+		r.Metrics.event(string(step.Condition))
+	}
 	return reconcile.Result{}, nil
 }
 
@@ -111,14 +116,31 @@ func (r *Reconciler) send(ctx context.Context, parent *v1alpha1.AsyncInvocation,
 	}
 }
 
-// sendLarge deals with what is larger than an object may be. A URL gets it at once and has one chance to take it; for a
-// function it is too large on AWS too.
+// wait reports false if ctx ends before the time is over.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// sendLarge deals with what is larger than an object may be. It goes out at once, and again with pauses that double as long as
+// ctx allows; for a function it is too large on AWS too.
 func (r *Reconciler) sendLarge(ctx context.Context, letter delivery.Letter) {
 	err := error(lambda.Errorf(lambda.CodeRequestTooLarge, "%d bytes are more than an asynchronous event may have", len(letter.Body)))
 	if letter.URL != "" {
 		err = r.sender().Send(ctx, &letter.Event)
 	}
+	for pause := largePause; err != nil && letter.URL != "" && wait(ctx, pause); pause *= 2 {
+		err = r.sender().Send(ctx, &letter.Event)
+	}
+	if err == nil {
+		r.Metrics.record(outcomeDelivered)
+	}
 	if err != nil {
+		r.Metrics.record(outcomeGivenUp)
 		r.log().Error("a record that is too large to be kept is given up",
 			"kind", letter.Kind, "destination", outbound.Redacted(letter.URL), "requestId", letter.ID, "error", err)
 	}

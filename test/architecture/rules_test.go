@@ -159,6 +159,9 @@ func imports() map[string][]string {
 		// What the operator of a cluster decides.
 		"internal/platform": {"buildtemplates", "internal/lambda", "internal/messaging"},
 
+		// The fault run finds the gateway of a cluster.
+		"test/faults": {"internal/platform"},
+
 		// What users get is put together here.
 		"tools/release": {"buildtemplates", "buildtemplates/image", "internal/platform"},
 	}

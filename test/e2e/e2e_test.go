@@ -5,6 +5,7 @@
 //
 //	server                     gives the script an engine of its own, and points lambkin and aws to it
 //	exits CODE COMMAND…        runs a command that must end with this exit code
+//	services                   gives the script's server, if it comes after, queues and event buses; GET $SERVICES lists what they took
 //	until REGEXP COMMAND…      runs a command again and again until its output matches
 //	fetch METHOD URL [BODY]    sends a plain HTTP request; the answer's status and body can be matched. fn://NAME/PATH and
 //	                           fn://NAME:QUALIFIER/PATH are the URLs of functions, wherever these are
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "signed": signedFetch, "endpoint": endpoint, "url": setURL, "image": makeImage,
+			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "signed": signedFetch, "endpoint": endpoint, "url": setURL, "services": startServices, "image": makeImage,
 			"terraform-setup": useTerraform, "npm-setup": useNpm,
 		},
 	})
@@ -173,7 +174,7 @@ func serverOf(k kind) func(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func startServer(ts *testscript.TestScript, _ bool, _ []string) {
-	s, err := host.Start(context.Background(), host.Config{Addr: "127.0.0.1:0", DataDir: ts.MkAbs("data"), Identity: command.Identity()})
+	s, err := host.Start(context.Background(), host.Config{Addr: "127.0.0.1:0", DataDir: ts.MkAbs("data"), Identity: command.Identity(), Messages: messages(ts)})
 	ts.Check(err)
 	ts.Defer(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
