@@ -19,6 +19,24 @@ const (
 	workMs = 40
 )
 
+// probe calls the function once, to find out whether it reaches this program. If it did not, nothing could be counted.
+func probe(ctx context.Context, endpoint, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(fmt.Sprintf(`{"Tell":%q}`, url)))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("call the function: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	if err == nil && (resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amz-Function-Error") != "") {
+		err = fmt.Errorf("the function does not reach %s, so nothing can be counted (-collector gives another address): %s %s", url, resp.Status, answer)
+	}
+	return err
+}
+
 // disturb sends events and kills at the same time, and says how often what was killed.
 func disturb(ctx context.Context, st stage, s settings, l *ledger) map[string]int {
 	ctx, cancel := context.WithTimeout(ctx, s.time)

@@ -163,11 +163,11 @@ func (m *machine) close() {
 	_ = os.RemoveAll(m.dir) // a rest in the temporary directory does no harm
 }
 
-// deploy deploys this program as the function, with a place for dead letters.
+// deploy deploys this program as the function, with a place for dead letters. On a small cluster it leaves the others room.
 func (s settings) deploy(ctx context.Context, url string, args ...string) error {
 	manifest := filepath.Join(args[len(args)-1], "function.yaml")
 	text := fmt.Sprintf("apiVersion: lambkin.dev/v1alpha1\nkind: Function\nmetadata: {name: faulty}\nspec:\n  runtime: provided.al2023\n  handler: bootstrap\n"+
-		"  timeout: 60\n  deadLetter: {destination: %q}\n", url+"/dead")
+		"  timeout: 60\n  deadLetter: {destination: %q}\n  concurrency: {environmentsPerPod: 8}\n  scaling: {maxScale: 2}\n", url+"/dead")
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		return err
 	}

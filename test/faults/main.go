@@ -90,6 +90,9 @@ func run(ctx context.Context, s settings) error {
 	if err := st.open(ctx, c.url); err != nil {
 		return err
 	}
+	if err := probe(ctx, st.endpoint(), c.url); err != nil {
+		return err
+	}
 	fmt.Printf("%s: events for %s, seed %d\n", s.engine, s.time, s.seed)
 	kills := disturb(ctx, st, s, b)
 	fmt.Printf("%d events accepted; waiting for what is left\n", b.count().accepted)
