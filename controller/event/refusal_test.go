@@ -108,7 +108,7 @@ func TestUnreadableVersion(t *testing.T) {
 	if left := c.events(); len(left) != 1 || left[0].Spec.Function != arn+"target" {
 		t.Errorf("left %+v; want the record", left)
 	}
-	if !strings.Contains(logged.String(), "where dead letters go cannot be read") {
+	if !strings.Contains(logged.String(), "dead letters go cannot be read") {
 		t.Errorf("the log says %s", logged.String())
 	}
 	if strings.Contains(logged.String(), "broken") {
