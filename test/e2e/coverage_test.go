@@ -43,7 +43,7 @@ func callsOf(operation string) *regexp.Regexp {
 	snake := strings.ReplaceAll(kebab, "-", "_")
 	return regexp.MustCompile(strings.Join([]string{
 		`aws lambda ` + kebab + `(\s|$)`, // the AWS CLI
-		`client\.` + snake + `[(,]`,      // boto3
+		`client\.` + snake + `[(,\]]`,    // boto3
 		`get_paginator\("` + snake + `"\)`,
 		`send\('` + operation + `'`, // the SDK for JavaScript
 		`paginate` + operation + `\(`,
