@@ -118,12 +118,21 @@ func (s *settings) pod(environ []string) (pod.Config, error) {
 		SnapStart:           env("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
 		Provisioned:         env("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
 	}
+	if s.tenantIsolation {
+		cfg.TenantIsolation = true
+		if s.tmpDir == "" {
+			cfg.Scratch, cfg.Min, cfg.Max = sharedTmp, 1, 1
+		}
+	}
 	if err := s.setCommand(&cfg, root); err != nil {
 		return cfg, err
 	}
 	cfg.Env = settled(cfg.Env)
 	return cfg, nil
 }
+
+// sharedTmp is where functions keep files that are to go with their environment.
+const sharedTmp = "/tmp"
 
 // settled leaves the last setting of each variable, which counts; programs would find the first.
 func settled(environ []string) []string {

@@ -43,6 +43,7 @@ type settings struct {
 	failOnInit                bool
 	terminationLog            string
 	throttle                  bool
+	tenantIsolation           bool
 	command                   []string
 }
 
@@ -109,6 +110,7 @@ func variables() map[string][]string {
 		"fail-on-init":     {"LAMBKIN_FAIL_ON_INIT"},
 		"termination-log":  {"LAMBKIN_TERMINATION_LOG"},
 		"throttle":         {"LAMBKIN_THROTTLE"},
+		"tenant-isolation": {"LAMBKIN_TENANT_ISOLATION"},
 	}
 }
 
@@ -171,6 +173,7 @@ func (s *settings) flags() *flag.FlagSet {
 	f.StringVar(&s.sink, "sink", "", "`URL` that results are posted to instead of being answered")
 	f.BoolVar(&s.failOnInit, "fail-on-init", false, "exit with status 1 if the first init fails, so that a cluster learns of it; init is tried again otherwise")
 	f.StringVar(&s.terminationLog, "termination-log", "/dev/termination-log", "existing `file` that -fail-on-init writes the error to, in one line")
+	f.BoolVar(&s.tenantIsolation, "tenant-isolation", false, "give each tenant, by X-Amz-Tenant-Id, an environment of its own; /tmp is emptied between them")
 	f.BoolVar(&s.throttle, "throttle", false, "start nothing and answer every invocation with 429: a reserved concurrency of 0")
 	f.Usage = func() {}
 	return f

@@ -74,11 +74,11 @@ func TestRulesValidate(t *testing.T) {
 			},
 		},
 		"SharedProcess": {
-			reason: "A process that holds several invocations at once may hold those of several tenants.",
+			reason: "A process that holds several invocations, or a pod with several environments, may mix tenants.",
 			object: sampleFunction(func(f *Function) {
-				f.Spec.Tenancy, f.Spec.Concurrency.PerEnvironment = &Tenancy{IsolationMode: TenantIsolationPerTenant}, 2
+				f.Spec.Tenancy, f.Spec.Concurrency = &Tenancy{IsolationMode: TenantIsolationPerTenant}, &Concurrency{PerEnvironment: 2, EnvironmentsPerPod: 2}
 			}),
-			want: []fault{{field.ErrorTypeForbidden, "spec.concurrency.perEnvironment"}},
+			want: []fault{{field.ErrorTypeForbidden, "spec.concurrency.perEnvironment"}, {field.ErrorTypeForbidden, "spec.concurrency.environmentsPerPod"}},
 		},
 		"Snapshot": {
 			reason: "Recursion and code signing are the function's, whatever the version; tenancy is the snapshot's.",

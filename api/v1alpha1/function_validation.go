@@ -89,6 +89,9 @@ func (s *FunctionSpec) validateRules(at *field.Path) field.ErrorList {
 	if c := s.Concurrency; c != nil && c.PerEnvironment > 1 {
 		faults = append(faults, field.Forbidden(at.Child("concurrency", "perEnvironment"), "may not be above 1 for a function that isolates tenants"))
 	}
+	if c := s.Concurrency; c != nil && c.EnvironmentsPerPod > 1 {
+		faults = append(faults, field.Forbidden(at.Child("concurrency", "environmentsPerPod"), "may not be above 1 for a function that isolates tenants: a pod has one /tmp"))
+	}
 	return faults
 }
 

@@ -66,6 +66,8 @@ type Subject struct {
 	Image string
 	// Pinned says that the code never changes: whatever image it has got it keeps.
 	Pinned bool
+	// CodeSigningConfig is the name of the config whose policy holds for new code; empty if there is none.
+	CodeSigningConfig string
 }
 
 const (
@@ -138,6 +140,9 @@ func (d *Deployer) deploy(ctx context.Context, s *Subject, settings Settings) (v
 	if result.Image == "" {
 		return verdict{doing: result.Doing, after: codePause}, nil
 	}
+	if err := d.checkSigning(ctx, s, result); err != nil {
+		return verdict{}, err
+	}
 	w.Image, w.Protocol = result.Image, result.Protocol
 	if w.Role, err = d.role(ctx, w); err != nil {
 		return verdict{}, err
@@ -196,7 +201,8 @@ func again(err error) error {
 	f := new(v1alpha1.Failure)
 	if errors.As(err, &f) && slices.Contains([]v1alpha1.Reason{
 		v1alpha1.ReasonSpecInvalid, v1alpha1.ReasonConfigurationUnsupported, v1alpha1.ReasonKnativeMissing,
-		v1alpha1.ReasonCodeInvalid, v1alpha1.ReasonEntrypointInvalid, v1alpha1.ReasonImageUnsupported,
+		v1alpha1.ReasonCodeInvalid, v1alpha1.ReasonCodeUntrusted, v1alpha1.ReasonCodeSigningConfigNotFound,
+		v1alpha1.ReasonEntrypointInvalid, v1alpha1.ReasonImageUnsupported,
 		v1alpha1.ReasonBuildUnsupported, v1alpha1.ReasonBuildFailed, v1alpha1.ReasonBuildTimeout, v1alpha1.ReasonTektonMissing,
 	}, f.Reason) {
 		return nil

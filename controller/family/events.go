@@ -97,6 +97,13 @@ func (m Members) Policies() handler.MapFunc {
 // FunctionsWith gives the functions that use a layer version.
 func (m Members) FunctionsWith() handler.MapFunc { return m.find(new(v1alpha1.FunctionList), byLayer) }
 
+// FunctionsBeside gives the functions of an object's namespace, any of which may name it.
+func (m Members) FunctionsBeside() handler.MapFunc {
+	return func(ctx context.Context, obj client.Object) []reconcile.Request {
+		return m.Every(ctx, new(v1alpha1.FunctionList), client.InNamespace(obj.GetNamespace()))
+	}
+}
+
 // VersionsWith gives the versions that use a layer version.
 func (m Members) VersionsWith() handler.MapFunc { return m.find(new(v1alpha1.VersionList), byLayer) }
 

@@ -84,5 +84,7 @@ func (r *Reconciler) bringUp(ctx context.Context, asked, fn *v1alpha1.Function) 
 		Status:       &fn.Status,
 		FunctionName: fn.Name,
 		Generation:   fn.Generation,
+
+		CodeSigningConfig: fn.Spec.CodeSigningConfig,
 	})
 }

@@ -22,6 +22,7 @@ func (r *Reconciler) Setup(s watch.Setup, again *watch.Again) error {
 		For(new(v1alpha1.Function), builder.WithPredicates(watch.Wishes())).
 		Watches(new(v1alpha1.Version), handler.EnqueueRequestsFromMapFunc(family.ToFunction), builder.WithPredicates(watch.Coming())).
 		Watches(new(v1alpha1.LayerVersion), handler.EnqueueRequestsFromMapFunc(members.FunctionsWith()), builder.WithPredicates(watch.Coming())).
+		Watches(new(v1alpha1.CodeSigningConfig), handler.EnqueueRequestsFromMapFunc(members.FunctionsBeside()), builder.WithPredicates(watch.Wishes())).
 		WatchesRawSource(again).
 		WithOptions(s.Options())
 	c, err := w.Pods(b).Build(r)

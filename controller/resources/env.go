@@ -61,6 +61,9 @@ func (w *Workload) lambdaEnv() []corev1.EnvVar {
 	if w.Provisioned > 0 {
 		settings["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency" // in pods beyond those too: they are of one kind
 	}
+	if s.IsolatesTenants() {
+		settings["LAMBKIN_TENANT_ISOLATION"] = "true"
+	}
 	if w.stopped() {
 		settings["LAMBKIN_THROTTLE"] = "true"
 	}

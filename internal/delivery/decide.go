@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/event"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -165,7 +166,22 @@ func (e *Event) end(step Step, by Policy, result *lambda.Result, how Condition, 
 			l.Headers = e.beside(*l, by, step.Error, now)
 		}
 	}
+	for i := range step.Send {
+		step.Send[i].Trace = e.visited(by.Identity)
+	}
 	return step
+}
+
+// visited is the event's trace after it has come through its function, so that a function which is sent what it has caused
+// itself, over and over, is found out.
+func (e *Event) visited(id lambda.Identity) string {
+	trace, ok := event.ParseTrace(e.Trace)
+	if !ok {
+		return e.Trace
+	}
+	ref := e.Function
+	ref.Qualifier = ""
+	return trace.Visit(ref.ARN(id)).String()
 }
 
 // hopeless reports whether the same request can only fail again.

@@ -158,6 +158,20 @@ func CodeOf(err error) Code {
 	return AsError(err).Code
 }
 
+// CheckTenant fails if a function that isolates tenants is called without one, or another with one. The sentences are AWS's.
+func CheckTenant(isolates bool, tenant string) error {
+	switch {
+	case isolates && tenant == "":
+		return Errorf(CodeInvalidParameterValue, "The invoked function is enabled with tenancy configuration. "+
+			"Add a valid tenant ID in your request and try again.")
+	case !isolates && tenant != "":
+		return Errorf(CodeInvalidParameterValue, "The invoked function is not enabled with tenancy configuration. "+
+			"Remove the tenant ID from your request and try again.")
+	default:
+		return nil
+	}
+}
+
 // Throttled is the answer to a caller over a limit.
 func Throttled(reason string, retryAfter time.Duration) *Error {
 	return &Error{Code: CodeTooManyRequests, Message: "Rate Exceeded.", Reason: reason, RetryAfter: retryAfter}

@@ -27,11 +27,13 @@ type Queue struct {
 	tasks   []*Task
 	pollers []*poller
 	closed  bool
+	starved func() // see Starve; nil: nobody wants to know
 }
 
 // poller is one environment that waits for work.
 type poller struct {
-	ready chan *Task // holds at most one task: what was handed to this poller
+	tenant *Tenant    // whose work it takes; nil: everybody's
+	ready  chan *Task // holds at most one task: what was handed to this poller
 }
 
 // NewQueue makes a queue for at most capacity waiting tasks.
@@ -62,32 +64,53 @@ func (q *Queue) Submit(ctx context.Context, in *lambda.Invocation) (t *Task, tak
 }
 
 // hand gives t to the poller that came last: the environment that was busy most recently is the warmest, and the
-// others get the chance to become idle long enough to be retired.
+// others get the chance to become idle long enough to be retired. One that is the tenant's already goes before one that is
+// nobody's yet.
 func (q *Queue) hand(t *Task) bool {
-	n := len(q.pollers)
-	if n == 0 {
+	best := -1
+	for i := len(q.pollers) - 1; i >= 0; i-- {
+		p := q.pollers[i]
+		if p.tenant == nil || p.tenant.isOf(t.In.TenantID) {
+			best = i
+			break
+		}
+		if best < 0 && p.tenant.takes(t) {
+			best = i
+		}
+	}
+	if best < 0 {
 		return false
 	}
-	q.pollers[n-1].ready <- t
-	q.pollers = q.pollers[:n-1]
+	p := q.pollers[best]
+	q.pollers = slices.Delete(q.pollers, best, best+1)
+	p.tenant.bind(t)
+	p.ready <- t
 	return true
 }
 
-// Take waits for a task whose caller still waits. alive is asked before a task is given out and now and then while
-// none is there; when it says no, or ctx ends, or stop is closed, Take gives up and a task already chosen goes back to
-// the head of the queue.
+// Take is TakeFor an environment that takes everybody's tasks.
 func (q *Queue) Take(ctx context.Context, stop <-chan struct{}, alive func() bool) (*Task, error) {
+	return q.TakeFor(ctx, nil, stop, alive)
+}
+
+// TakeFor waits for a task of the tenant whose caller still waits. alive is asked before a task is given out and now and then while
+// none is there; when it says no, or ctx ends, or stop is closed, TakeFor gives up and a task already chosen goes back to
+// the head of the queue.
+func (q *Queue) TakeFor(ctx context.Context, tenant *Tenant, stop <-chan struct{}, alive func() bool) (*Task, error) {
 	select {
 	case <-stop:
 		return nil, ErrClosed
 	default:
 	}
-	t, p, err := q.enter()
+	t, p, err := q.enter(tenant)
 	if err != nil {
 		return nil, err
 	}
 	if t != nil {
 		return q.confirm(t, alive)
+	}
+	if q.starved != nil && q.Waiting() > 0 {
+		q.starved()
 	}
 	tick := time.NewTicker(livenessInterval)
 	defer tick.Stop()
@@ -122,24 +145,38 @@ func (q *Queue) confirm(t *Task, alive func() bool) (*Task, error) {
 	return t, nil
 }
 
-// enter gives the first live task, or a place among the pollers.
-func (q *Queue) enter() (*Task, *poller, error) {
+// enter gives the first live task that the tenant takes, or a place among the pollers.
+func (q *Queue) enter(tenant *Tenant) (*Task, *poller, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.tasks) > 0 {
-		t := q.tasks[0]
-		q.tasks[0] = nil
-		q.tasks = q.tasks[1:]
+	for i := 0; i < len(q.tasks); {
+		t := q.tasks[i]
+		if !tenant.takes(t) {
+			i++
+			continue
+		}
+		q.remove(i)
 		if t.wanted() {
+			tenant.bind(t)
 			return t, nil, nil
 		}
 	}
 	if q.closed {
 		return nil, nil, ErrClosed
 	}
-	p := &poller{ready: make(chan *Task, 1)}
+	p := &poller{tenant: tenant, ready: make(chan *Task, 1)}
 	q.pollers = append(q.pollers, p)
 	return nil, p, nil
+}
+
+// remove takes a task out; the caller holds the lock. The first one, which it nearly always is, costs nothing.
+func (q *Queue) remove(i int) {
+	if i == 0 {
+		q.tasks[0] = nil
+		q.tasks = q.tasks[1:]
+		return
+	}
+	q.tasks = slices.Delete(q.tasks, i, i+1)
 }
 
 // withdraw takes p out; a task that was handed to it in the meantime goes back.

@@ -52,7 +52,9 @@ type Options struct {
 	Concurrency int
 	// SnapStart opens the restore calls.
 	SnapStart bool
-	Hooks     Hooks
+	// Tenant is whose tasks the session takes; nil: everybody's.
+	Tenant *Tenant
+	Hooks  Hooks
 }
 
 // Session is the platform's side of the conversation with one runtime process, from its start to its end. It is safe
@@ -241,7 +243,7 @@ func (s *Session) takeSingle(ctx context.Context, alive func() bool) (*Task, err
 	s.waiting = cancel
 	s.mu.Unlock()
 	for {
-		t, err := s.queue.Take(own, s.ended, alive)
+		t, err := s.queue.TakeFor(own, s.opts.Tenant, s.ended, alive)
 		overtaken := own.Err() != nil && ctx.Err() == nil
 		if errors.Is(err, ErrClosed) || err != nil && overtaken {
 			return nil, s.idleUntilGone(ctx, alive)
@@ -269,7 +271,7 @@ func (s *Session) takeMulti(ctx context.Context, alive func() bool) (*Task, erro
 		return nil, s.idleUntilGone(ctx, alive)
 	}
 	for {
-		t, err := s.queue.Take(ctx, s.ended, alive)
+		t, err := s.queue.TakeFor(ctx, s.opts.Tenant, s.ended, alive)
 		if err != nil {
 			<-s.slots
 			if errors.Is(err, ErrClosed) {

@@ -56,6 +56,11 @@ type Config struct {
 	QueueTimeout time.Duration
 	// InitTimeout is how long an environment on demand may take to initialize, 10 s by default.
 	InitTimeout time.Duration
+	// TenantIsolation gives each tenant environments of its own: every invocation must name one, and an environment serves
+	// the tenant of its first invocation until it ends. Scratch is a directory that environments share otherwise, such as
+	// /tmp, to be emptied whenever one comes or goes; there must be one environment at most then. Empty: there is none.
+	TenantIsolation bool
+	Scratch         string
 	// SnapStart makes the runtime believe in SnapStart, for its hooks to be run.
 	SnapStart bool
 

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,14 +12,18 @@ import (
 )
 
 // environment is one execution environment: it lives through incarnations of its processes until it is no longer
-// needed. All its fields but starting belong to the goroutine in run.
+// needed. All its fields but starting and leaving belong to the goroutine in run.
 type environment struct {
 	pod   *Pod
 	index int
 	tmp   string // its own temporary directory, or empty
 
-	starting bool // counted in Pod.starting; guarded by Pod.mu
+	tenant *invoke.Tenant // whose invocations it takes; nil: everybody's
 
+	starting bool // counted in Pod.starting; guarded by Pod.mu
+	leaving  bool // counted in Pod.leaving; guarded by Pod.mu
+
+	evicted     bool      // its place is needed for another tenant
 	failedInits int       // in a row
 	respawned   time.Time // when processes were started last
 	crashes     int       // in a row, each soon after its start
@@ -26,6 +31,9 @@ type environment struct {
 
 func (p *Pod) newEnvironment(index int) *environment {
 	e := &environment{pod: p, index: index, starting: true}
+	if p.cfg.TenantIsolation {
+		e.tenant = invoke.NewTenant()
+	}
 	if p.cfg.TmpDir != "" {
 		e.tmp = filepath.Join(p.cfg.TmpDir, strconv.Itoa(index))
 	}
@@ -51,6 +59,9 @@ func backoff(failures int) time.Duration {
 func (e *environment) run(ctx context.Context) {
 	if err := e.prepare(); err != nil {
 		e.pod.cfg.Logger.Error("cannot prepare an execution environment", "environment", e.index, "error", err)
+		if e.tenant != nil {
+			return // what another tenant has left is in it
+		}
 	}
 	defer e.cleanUp()
 	var task *invoke.Task
@@ -61,7 +72,7 @@ func (e *environment) run(ctx context.Context) {
 		if end == endRetired {
 			return
 		}
-		if task = e.rest(ctx, end); task == nil && e.spare() {
+		if task = e.rest(ctx, end); task == nil && (e.evicted || e.spare()) {
 			return
 		}
 	}
@@ -69,6 +80,9 @@ func (e *environment) run(ctx context.Context) {
 
 // prepare makes the environment's own directory. What is in it stays until the environment goes, as on Lambda.
 func (e *environment) prepare() error {
+	if e.pod.cfg.Scratch != "" {
+		return empty(e.pod.cfg.Scratch)
+	}
 	if e.tmp == "" {
 		return nil
 	}
@@ -117,7 +131,11 @@ func (e *environment) waitForTask(ctx context.Context, limit time.Duration, limi
 	}
 	wait, cancel := context.WithTimeout(ctx, idle)
 	defer cancel()
-	t, err := e.pod.queue.Take(wait, nil, func() bool { return true })
+	t, err := e.pod.queue.TakeFor(wait, e.tenant, e.tenant.Evicted(), func() bool { return true })
+	if e.tenant != nil && errors.Is(err, invoke.ErrClosed) {
+		e.evicted = true
+		e.pod.evict(e)
+	}
 	if err != nil {
 		return nil // time to try again without one, or to go
 	}

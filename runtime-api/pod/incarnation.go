@@ -65,6 +65,7 @@ func newIncarnation(e *environment, t *invoke.Task) *incarnation {
 		Timeout:     in.cfg.Timeout,
 		Concurrency: in.cfg.PerEnvironment,
 		SnapStart:   in.cfg.SnapStart,
+		Tenant:      e.tenant,
 		Hooks: invoke.Hooks{
 			Ready:   in.onReady,
 			Idle:    in.onIdle,
@@ -258,6 +259,10 @@ func (in *incarnation) serveInvocations(ctx context.Context) ending {
 				return endRetired
 			}
 			idle.Reset(in.cfg.Idle)
+		case <-in.env.tenant.Evicted():
+			if in.vacate() {
+				return endRetired
+			}
 		case <-in.runtime.Done():
 			in.stop(extension.ReasonFailure, *in.exitFailure())
 			return endFailed

@@ -37,6 +37,7 @@ type Pod struct {
 	live     int // environments
 	starting int // of these, not yet initialized
 	serving  int // of these, initialized and alive
+	leaving  int // of these, told to end for another tenant
 	free     []int
 	first    chan struct{} // closed when an init has ended for the first time, well or not
 	ready    chan struct{} // closed when an environment has initialized for the first time
@@ -49,7 +50,7 @@ type Pod struct {
 func New(cfg Config) *Pod {
 	cfg = cfg.withDefaults()
 	life, kill := context.WithCancel(context.Background()) //nolint:contextcheck // ended by Shutdown, not by a caller
-	return &Pod{
+	p := &Pod{
 		cfg:   cfg,
 		queue: invoke.NewQueue(cfg.QueueDepth),
 		life:  life,
@@ -57,6 +58,10 @@ func New(cfg Config) *Pod {
 		first: make(chan struct{}),
 		ready: make(chan struct{}),
 	}
+	if cfg.TenantIsolation {
+		p.queue.Starve(p.makeRoom)
+	}
+	return p
 }
 
 // Start brings up the Min environments and returns at once.
@@ -73,6 +78,9 @@ func (p *Pod) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result
 		named.ID = uuid.NewString()
 		in = &named
 	}
+	if err := lambda.CheckTenant(p.cfg.TenantIsolation, in.TenantID); p.cfg.TenantIsolation && err != nil {
+		return nil, err
+	}
 	if !p.enter() {
 		p.cfg.Observer.Refused("closed")
 		return nil, ErrShuttingDown
@@ -85,6 +93,7 @@ func (p *Pod) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result
 	defer p.leave(t)
 	if !taken {
 		p.grow(func() bool { return p.starting < p.queue.Waiting() })
+		p.makeRoom()
 	}
 	return p.await(ctx, t, taken)
 }
@@ -197,6 +206,9 @@ func (p *Pod) gone(e *environment) {
 	p.free = append(p.free, e.index)
 	if e.starting {
 		p.starting--
+	}
+	if e.leaving {
+		p.leaving--
 	}
 	p.cfg.Observer.Environments(p.live)
 	p.mu.Unlock()

@@ -20,7 +20,7 @@ func imports() map[string][]string {
 		"internal/access":    {"internal/lambda", "internal/policy"},
 		"internal/signature": {"internal/awshttp", "internal/lambda"},
 		// What happens to asynchronous events, the same on every engine; requests to places that users name.
-		"internal/delivery":  {"api/v1alpha1", "internal/lambda", "internal/messaging", "internal/outbound"},
+		"internal/delivery":  {"api/v1alpha1", "internal/event", "internal/lambda", "internal/messaging", "internal/outbound"},
 		"internal/messaging": {"internal/outbound"},
 		"internal/outbound":  {},
 		// AWS's policy language.

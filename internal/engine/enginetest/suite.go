@@ -94,6 +94,7 @@ func Run(t *testing.T, newEngine func(t *testing.T) engine.Engine, options ...Op
 		{"Concurrency", concurrencyCases()},
 		{"Async", asyncCases()},
 		{"Logs", logCases()},
+		{"Configs", configCases()},
 	}
 	for _, g := range groups {
 		if s.groups != nil && !slices.Contains(s.groups, g.name) {

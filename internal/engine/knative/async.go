@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
@@ -20,7 +21,7 @@ func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	if len(in.Payload) > lambda.MaxAsyncPayload {
 		return tooLarge(lambda.MaxAsyncPayload)
 	}
-	if err := e.known(ctx, in.Function); err != nil {
+	if err := e.known(ctx, in); err != nil {
 		return err
 	}
 	if e.Backlog != nil {
@@ -36,17 +37,20 @@ func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	return err
 }
 
-// known fails if there is nobody for an event. Most often the cache knows that there is; the API server is asked if not, as a
-// function may be new.
-func (e *Engine) known(ctx context.Context, ref lambda.Reference) error {
+// known fails if there is nobody for an event, or it names no tenant where it must. Most often the cache knows that there
+// is; the API server is asked if not, as a function may be new.
+func (e *Engine) known(ctx context.Context, in *lambda.Invocation) error {
 	r := router{namespace: e.Namespace, identity: e.Identity, lot: rand.Float64}
 	if e.Cache != nil {
-		if _, err := r.find(ctx, e.Cache, ref); err == nil {
-			return nil
+		if to, err := r.find(ctx, e.Cache, in.Function); err == nil {
+			return engine.CheckTenant(in, to.spec)
 		}
 	}
-	_, err := r.find(ctx, e.Client, ref)
-	return err
+	to, err := r.find(ctx, e.Client, in.Function)
+	if err != nil {
+		return err
+	}
+	return engine.CheckTenant(in, to.spec)
 }
 
 func tooLarge(limit int) error {

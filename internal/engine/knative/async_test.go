@@ -16,9 +16,14 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
+// isolated makes a function isolate tenants.
+func isolated(s *v1alpha1.FunctionSpec) {
+	s.Tenancy = &v1alpha1.Tenancy{IsolationMode: v1alpha1.TenantIsolationPerTenant}
+}
+
 func TestEnqueueMakesAnObject(t *testing.T) {
 	e, api := newEngine(t)
-	deploy(t, e, "Orders")
+	deploy(t, e, "Orders", isolated)
 	in := &lambda.Invocation{
 		ID: "11111111-2222-4333-8444-555555555555", Function: reference(t, "Orders"), Payload: bytes.Repeat([]byte("7"), lambda.MaxAsyncPayload),
 		ClientContext: "{}", CognitoIdentity: `{"a":1}`, TenantID: "t", Trace: "Root=1-a", TraceStarted: true, CloudEvent: `{"id":"1"}`,
@@ -26,7 +31,7 @@ func TestEnqueueMakesAnObject(t *testing.T) {
 	for range 2 {
 		must(t, e.Enqueue(t.Context(), in)) // the same event twice is two events
 	}
-	in = &lambda.Invocation{Function: reference(t, "000000000000:function:Orders:$LATEST"), Payload: []byte("1")}
+	in = &lambda.Invocation{Function: reference(t, "000000000000:function:Orders:$LATEST"), Payload: []byte("1"), TenantID: "t"}
 	must(t, e.Enqueue(t.Context(), in))
 	var all v1alpha1.AsyncInvocationList
 	must(t, api.List(t.Context(), &all, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelFunction: v1alpha1.ObjectName("Orders")}))

@@ -90,7 +90,11 @@ func (d *Doors) invoke(ctx context.Context, r router, cache client.Reader, in *l
 		}
 		defer d.running.leave(name)
 	}
-	result, err := d.call(ctx, r.namespace, to, engine.Complete(in, to.spec))
+	admitted, err := engine.Admit(in, engine.Target{ARN: engine.FunctionARN(in.Function, d.Identity), Function: &to.function.Spec, Version: to.spec})
+	if err != nil {
+		return nil, err
+	}
+	result, err := d.call(ctx, r.namespace, to, admitted)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (g *gather) Start(string) error {
 
 func TestInvokeCarriesEverything(t *testing.T) {
 	e, api := newEngine(t)
-	deploy(t, e, "f")
+	deploy(t, e, "f", isolated)
 	var seen *lambda.Invocation
 	n := new(clusterNet)
 	n.serve("f", frontDoor(lambda.LatestVersion, func(_ context.Context, in *lambda.Invocation) (*lambda.Result, error) {

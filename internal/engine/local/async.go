@@ -10,6 +10,7 @@ import (
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/delivery"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/engine/local/queue"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/outbound"
@@ -34,8 +35,12 @@ func (e *Engine) Enqueue(ctx context.Context, in *lambda.Invocation) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := r.follow(in.Function.Qualifier, e.draw); err != nil {
+	label, _, err := r.follow(in.Function.Qualifier, e.draw)
+	if err != nil {
 		return e.notFound(in.Function)
+	}
+	if err := engine.CheckTenant(in, r.specOf(label)); err != nil {
+		return err
 	}
 	it, err := item(delivery.Of(in, time.Now()), time.Now())
 	if err != nil {

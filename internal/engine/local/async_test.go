@@ -180,7 +180,9 @@ func TestInterruptedEventRunsAgain(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}})
-	deployed(t, e, "f")
+	deployed(t, e, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Tenancy = &v1alpha1.Tenancy{IsolationMode: v1alpha1.TenantIsolationPerTenant}
+	})
 	in := call(t, "f", `"payload"`)
 	in.ID, in.ClientContext, in.Trace, in.TenantID = "id", `{"a":1}`, "Root=1-5759e988-bd862e3fe1be46a994272793", "tenant"
 	must(t, e.Enqueue(t.Context(), in))

@@ -12,7 +12,7 @@ const defaultStorage = 512
 
 // unmet says what a function asks for that has no effect, or another one, on one machine, and need not keep it from
 // running. What it did not ask for is not told: every machine without such a limit would tell it of every function.
-func unmet(s *v1alpha1.FunctionSpec) []string {
+func unmet(s *v1alpha1.FunctionSpec, sandboxed bool) []string {
 	var told []string
 	if native := architecture(); !slices.Contains(s.Architectures, native) {
 		told = append(told, fmt.Sprintf("The function is for %s and runs on %s: compiled modules in its code or layers will not load.", s.Architectures[0], native))
@@ -22,6 +22,9 @@ func unmet(s *v1alpha1.FunctionSpec) []string {
 	}
 	if c := s.Concurrency; c != nil && c.EnvironmentsPerPod > 1 {
 		told = append(told, "concurrency.environmentsPerPod has no effect on one machine: all environments of a function share one pod.")
+	}
+	if s.IsolatesTenants() && !sandboxed {
+		told = append(told, "Environments of different tenants share the machine's /tmp: only TMPDIR is an environment's own without the sandbox that root has.")
 	}
 	if s.Scaling != nil {
 		told = append(told, "scaling has no effect on one machine; concurrency has.")

@@ -48,7 +48,12 @@ func (e *Engine) run(ctx context.Context, r *route, in *lambda.Invocation) (*lam
 	if err != nil {
 		return nil, e.notFound(in.Function)
 	}
-	in = engine.Complete(in, r.specOf(label))
+	in, err = engine.Admit(in, engine.Target{
+		ARN: engine.FunctionARN(in.Function, e.cfg.Identity), Function: r.specOf(lambda.LatestVersion), Version: r.specOf(label),
+	})
+	if err != nil {
+		return nil, err
+	}
 	for {
 		result, err := s.invoke(ctx, in)
 		if errors.Is(err, pod.ErrShuttingDown) || errors.Is(err, errNoVersion) {

@@ -384,11 +384,11 @@ func TestTraces(t *testing.T) {
 		in   *lambda.Invocation
 		want func(string) bool
 	}{
-		"Active":  {call(t, "active", "1"), func(s string) bool { return strings.HasSuffix(s, ";Sampled=1") }},
+		"Active":  {call(t, "active", "1"), func(s string) bool { return strings.Contains(s, ";Sampled=1;Lineage=") }},
 		"Passive": {call(t, "passive", "1"), func(s string) bool { return s == "" }},
-		"Given":   {given, func(s string) bool { return s == given.Trace }},
-		"Begun":   {begun, func(s string) bool { return s == root+";Sampled=1" }},
-		"Passed":  {passed, func(s string) bool { return s == passed.Trace }},
+		"Given":   {given, func(s string) bool { return strings.HasPrefix(s, given.Trace+";Lineage=") }},
+		"Begun":   {begun, func(s string) bool { return strings.HasPrefix(s, root+";Sampled=1;Lineage=") }},
+		"Passed":  {passed, func(s string) bool { return strings.HasPrefix(s, passed.Trace+";Lineage=") }},
 	} {
 		if _, err := e.Invoke(t.Context(), tc.in); err != nil || !tc.want(seen) {
 			t.Errorf("%s: the function sees the trace %q, %v", name, seen, err)

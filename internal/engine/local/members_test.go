@@ -96,6 +96,9 @@ func fates() map[string]fate {
 		"Function.fileSystems.mountPath":                     {refused, "internal/engine/local:TestRefusedByTheHost"},
 		"Function.role":                                      {shown, "internal/gateway:TestUpdateFunctionConfiguration"},
 		"Function.tags":                                      {shown, "internal/gateway:TestTags"},
+		"Function.recursiveLoop":                             {effect, "internal/engine:TestAdmitEndsLoops"},
+		"Function.codeSigningConfig":                         {effect, "internal/engine/local:TestCodeSigning"},
+		"Function.tenancy.isolationMode":                     {effect, suite + "Tenants"},
 
 		"Version.functionName":           {effect, suite + "Immutable"},
 		"Version.version":                {effect, suite + "NumbersOnce"},
@@ -103,12 +106,27 @@ func fates() map[string]fate {
 		"Version.image":                  {reported, "internal/engine/local:TestVersionsImage"},
 		"Version.provisionedConcurrency": {effect, "internal/engine/local:TestProvisionedVersion"},
 
+		"Version.async.maximumRetryAttempts":     {effect, suite + "OfQualifiers"},
+		"Version.async.maximumEventAgeInSeconds": {effect, "internal/delivery:TestPolicyUnder"},
+		"Version.async.onSuccess.destination":    {effect, "internal/delivery:TestPolicyUnder"},
+		"Version.async.onFailure.destination":    {effect, suite + "OfQualifiers"},
+
 		"Alias.functionName":             {effect, suite + "Alias"},
 		"Alias.name":                     {effect, suite + "Alias"},
 		"Alias.functionVersion":          {effect, suite + "Alias"},
 		"Alias.description":              {shown, "internal/gateway:TestAliases"},
 		"Alias.additionalVersionWeights": {effect, suite + "Weights"},
 		"Alias.provisionedConcurrency":   {effect, "internal/engine/local:TestProvisionedVersion"},
+
+		"Alias.async.maximumRetryAttempts":     {effect, suite + "OfQualifiers"},
+		"Alias.async.maximumEventAgeInSeconds": {effect, "internal/delivery:TestPolicyUnder"},
+		"Alias.async.onSuccess.destination":    {effect, suite + "OfQualifiers"},
+		"Alias.async.onFailure.destination":    {effect, suite + "OfQualifiers"},
+
+		"CodeSigningConfig.description":                                 {shown, "internal/gateway:TestCodeSigningConfigs"},
+		"CodeSigningConfig.allowedPublishers.signingProfileVersionArns": {shown, "internal/gateway:TestCodeSigningConfigs"}, // none can be verified
+		"CodeSigningConfig.untrustedArtifactOnDeployment":               {effect, "internal/engine/local:TestCodeSigning"},
+		"CodeSigningConfig.tags":                                        {shown, "internal/gateway:TestCodeSigningConfigs"},
 
 		"LayerVersion.layerName":               {effect, suite + "Layers"},
 		"LayerVersion.version":                 {effect, suite + "Layers"},
@@ -144,7 +162,7 @@ func TestEveryMemberHasAnEffect(t *testing.T) {
 	for kind, spec := range map[string]any{
 		"Function": v1alpha1.FunctionSpec{}, "Version": v1alpha1.VersionSpec{}, "Alias": v1alpha1.AliasSpec{},
 		"LayerVersion": v1alpha1.LayerVersionSpec{}, "FunctionURLConfig": v1alpha1.FunctionURLConfigSpec{},
-		"ResourcePolicy": v1alpha1.ResourcePolicySpec{},
+		"ResourcePolicy": v1alpha1.ResourcePolicySpec{}, "CodeSigningConfig": v1alpha1.CodeSigningConfigSpec{},
 	} {
 		members = append(members, membersOf(reflect.TypeOf(spec), kind)...)
 	}

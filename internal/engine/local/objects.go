@@ -128,7 +128,7 @@ func (e *Engine) changed(obj v1alpha1.Object) error {
 		e.work.add(workKey{kindURLConfig, o.Name})
 	case *v1alpha1.ResourcePolicy:
 		e.work.add(workKey{kindPolicy, o.Name})
-	case *v1alpha1.LayerVersion:
+	case *v1alpha1.LayerVersion, *v1alpha1.CodeSigningConfig:
 		e.retryFailed()
 	}
 	return nil

@@ -59,7 +59,7 @@ func (e *Engine) prepare(w wish) (*unit, error) {
 			return nil, err
 		}
 	}
-	d.deviations = append(d.deviations, unmet(d.spec)...)
+	d.deviations = append(d.deviations, unmet(d.spec, e.cfg.Sandbox)...)
 	if err := e.checkDestinations(d.spec.Destinations()); err != nil { // one that could be reached when it was named
 		d.deviations = append(d.deviations, fmt.Sprintf("Records wait for a destination: %v.", err))
 	}
@@ -264,9 +264,12 @@ func (e *Engine) makeUnit(d *draft) *unit {
 		Max:            max(e.most(s), d.warm),
 		Idle:           e.cfg.IdleTimeout,
 		PerEnvironment: int(s.Concurrency.PerEnvironment),
-		QueueDepth:     e.cfg.QueueDepth,
-		LogFormat:      string(s.Logging.Format),
-		LogGroup:       s.Logging.LogGroup,
+
+		TenantIsolation: s.IsolatesTenants(),
+
+		QueueDepth: e.cfg.QueueDepth,
+		LogFormat:  string(s.Logging.Format),
+		LogGroup:   s.Logging.LogGroup,
 
 		ApplicationLogLevel: s.Logging.ApplicationLogLevel,
 		SystemLogLevel:      s.Logging.SystemLogLevel,

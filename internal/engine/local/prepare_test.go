@@ -205,11 +205,13 @@ func TestRefusedByTheHost(t *testing.T) {
 		want   v1alpha1.Reason
 	}{
 		"Architecture": {func(s *v1alpha1.FunctionSpec) { s.Architectures = []v1alpha1.Architecture{other} }, v1alpha1.ReasonConfigurationUnsupported},
-		"FileSystem":   {func(s *v1alpha1.FunctionSpec) { s.FileSystems = []v1alpha1.FileSystem{{Claim: "c", MountPath: "/mnt/c"}} }, v1alpha1.ReasonConfigurationUnsupported},
-		"Runtime":      {func(s *v1alpha1.FunctionSpec) { s.Runtime = "fortran77" }, v1alpha1.ReasonRuntimeUnavailable},
-		"Program":      {func(s *v1alpha1.FunctionSpec) { s.Runtime = "go1.x" }, v1alpha1.ReasonRuntimeUnavailable},
-		"Java":         {func(s *v1alpha1.FunctionSpec) { s.Runtime = "java21" }, v1alpha1.ReasonRuntimeUnavailable},
-		"Layer":        {func(s *v1alpha1.FunctionSpec) { s.Layers = []string{layerARN("gone", 1)} }, v1alpha1.ReasonLayerNotFound},
+		"FileSystem": {func(s *v1alpha1.FunctionSpec) {
+			s.FileSystems = []v1alpha1.FileSystem{{Claim: "c", MountPath: "/mnt/c"}}
+		}, v1alpha1.ReasonConfigurationUnsupported},
+		"Runtime": {func(s *v1alpha1.FunctionSpec) { s.Runtime = "fortran77" }, v1alpha1.ReasonRuntimeUnavailable},
+		"Program": {func(s *v1alpha1.FunctionSpec) { s.Runtime = "go1.x" }, v1alpha1.ReasonRuntimeUnavailable},
+		"Java":    {func(s *v1alpha1.FunctionSpec) { s.Runtime = "java21" }, v1alpha1.ReasonRuntimeUnavailable},
+		"Layer":   {func(s *v1alpha1.FunctionSpec) { s.Layers = []string{layerARN("gone", 1)} }, v1alpha1.ReasonLayerNotFound},
 	}
 	e := opened(t, Config{}, &theater{})
 	for name, tc := range cases {

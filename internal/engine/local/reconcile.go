@@ -35,7 +35,7 @@ func (e *Engine) reconcileLoop() {
 func final(err error) bool {
 	f := new(v1alpha1.Failure)
 	return errors.As(err, &f) && slices.Contains([]v1alpha1.Reason{
-		v1alpha1.ReasonCodeInvalid, v1alpha1.ReasonEntrypointInvalid,
+		v1alpha1.ReasonCodeInvalid, v1alpha1.ReasonCodeUntrusted, v1alpha1.ReasonEntrypointInvalid,
 		v1alpha1.ReasonImageUnsupported, v1alpha1.ReasonConfigurationUnsupported, v1alpha1.ReasonBuildUnsupported,
 	}, f.Reason)
 }
@@ -134,6 +134,9 @@ func (e *Engine) makeReady(d deployable, warm int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkSigning(d, code.SHA256); err != nil {
+		return nil, err
+	}
 	u, r, err := e.assemble(d, wish{spec: d.spec, version: d.version, generation: d.object.GetGeneration(), warm: warm, code: code, image: d.image})
 	if err != nil || r == nil {
 		return u, err
@@ -144,6 +147,27 @@ func (e *Engine) makeReady(d deployable, warm int) (*unit, error) {
 	}
 	d.slot.serve(u, r)
 	return u, nil
+}
+
+// checkSigning fails for code that a function does not run yet and that its code signing config does not let in. What it
+// runs already goes on: configs hold for deployments.
+func (e *Engine) checkSigning(d deployable, digest string) error {
+	name := d.spec.CodeSigningConfig
+	if name == "" || d.status.CodeSHA256 == base64Digest(digest) {
+		return nil
+	}
+	config := new(v1alpha1.CodeSigningConfig)
+	err := e.store.Get(name, config)
+	if lambda.CodeOf(err) == lambda.CodeResourceNotFound {
+		return v1alpha1.Failf(v1alpha1.ReasonCodeSigningConfigNotFound, "code signing config %q does not exist", name)
+	}
+	if err != nil {
+		return err
+	}
+	if refusal := config.Refusal(); refusal != nil {
+		return refusal
+	}
+	return nil
 }
 
 // assemble makes the unit and lets it serve, unless it is to be kept warm: then it gives a run that has to initialize
