@@ -14,7 +14,7 @@ import (
 // checkSigning fails for code that does not serve yet and that the code signing config does not let in. What serves
 // already goes on: configs hold for deployments.
 func (d *Deployer) checkSigning(ctx context.Context, s *Subject, result code.Result) error {
-	if s.CodeSigningConfig == "" || serves(s.Status, result) {
+	if s.CodeSigningConfig == "" || runsAlready(s.Status, result) {
 		return nil
 	}
 	config := new(v1alpha1.CodeSigningConfig)
@@ -32,8 +32,8 @@ func (d *Deployer) checkSigning(ctx context.Context, s *Subject, result code.Res
 	return nil
 }
 
-// serves reports whether the status is about this code: by the digest of the archive, or of the image where there is none.
-func serves(st *v1alpha1.FunctionStatus, r code.Result) bool {
+// runsAlready reports whether the status is about this code: by the digest of the archive, or of the image where there is none.
+func runsAlready(st *v1alpha1.FunctionStatus, r code.Result) bool {
 	if r.CodeSHA256 == "" {
 		return r.Image == st.Image
 	}

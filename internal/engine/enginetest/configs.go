@@ -90,7 +90,9 @@ func provisionedQualifiers(t *testing.T, f *fixture) {
 
 // tenants holds that no environment serves two tenants, and that callers say who they are where that matters.
 func tenants(t *testing.T, f *fixture) {
-	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) { s.Tenancy = &v1alpha1.Tenancy{IsolationMode: v1alpha1.TenantIsolationPerTenant} })
+	f.deploy(t, "f", func(s *v1alpha1.FunctionSpec) {
+		s.Tenancy = &v1alpha1.Tenancy{IsolationMode: v1alpha1.TenantIsolationPerTenant}
+	})
 	f.deploy(t, "shared")
 	owner := map[string]string{}
 	for _, tenant := range []string{"blue", "green", "blue", "red", "green"} {

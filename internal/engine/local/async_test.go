@@ -196,7 +196,9 @@ func TestInterruptedEventRunsAgain(t *testing.T) {
 		ran <- in
 		return &lambda.Result{}, nil
 	}})
-	if diff := cmp.Diff(in, <-ran); diff != "" {
+	again := <-ran
+	again.Trace, _, _ = strings.Cut(again.Trace, ";Sampled=0;Lineage=")
+	if diff := cmp.Diff(in, again); diff != "" {
 		t.Errorf("after the next Open the very same event must run\n%s", diff)
 	}
 }
