@@ -153,7 +153,6 @@ func imports() map[string][]string {
 		// The benchmarks measure what they could not reach by command line alone: a store with many functions, a single bake.
 		"bench":         {"api/v1alpha1", "bench/table", "internal/engine/local/store"},
 		"bench/table":   {},
-		"test/faults":   {"internal/platform"}, // it sets the operator's configuration
 		"bench/cluster": {"api/v1alpha1", "bench/table", "buildtemplates/image", "internal/archive", "internal/engine/knative", "internal/platform"},
 
 		// What the operator of a cluster decides.
