@@ -78,7 +78,7 @@ func (m *machine) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	server := exec.Command(m.lambkin, "serve", "--addr", m.addr, "--data-dir", filepath.Join(m.dir, "data"))
+	server := exec.Command(m.lambkin, "serve", "--no-auth", "--addr", m.addr, "--data-dir", filepath.Join(m.dir, "data"))
 	server.Stderr = log
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {
