@@ -16,7 +16,6 @@ values() {
   echo "registry:"
   echo "  prefix: $REGISTRY/functions"
   [ -z "${REGISTRY_PLAIN:-}" ] || echo "  plainHTTP: [\"$REGISTRY\"]"
-  echo "awsAPI: {allowUnsigned: true}" # the scripts use AWS's tools, and nobody else reaches this cluster
   [ -z "${CACHE_CLAIM:-}" ] || echo "build: {cacheClaim: \"$CACHE_CLAIM\"}"
   [ -n "${BASE_IMAGES:-}" ] || return 0
   echo "runtimes:"
