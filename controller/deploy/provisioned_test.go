@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/utils/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -20,9 +19,9 @@ func TestCounted(t *testing.T) {
 		desired, running int32
 		want             v1alpha1.ProvisionedStatus
 	}{
-		"Coming":  {"Pods that are wished for are allocated.", 4, 0, 2, 1, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 4, Available: 2}},
-		"All":     {"What serves calls beside does not count.", 4, 0, 5, 5, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 4, Available: 4}},
-		"Slow":    {"Knative may count what runs before what it wishes for.", 4, 0, 0, 1, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 2, Available: 2}},
+		"Coming": {"Pods that are wished for are allocated.", 4, 0, 2, 1, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 4, Available: 2}},
+		"All":    {"What serves calls beside does not count.", 4, 0, 5, 5, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 4, Available: 4}},
+		"Slow":   {"Knative may count what runs before what it wishes for.", 4, 0, 0, 1, v1alpha1.ProvisionedStatus{Requested: 4, Allocated: 2, Available: 2}},
 		"Bounded": {"More pods than there may be never come.", 4, 1, 1, 1, v1alpha1.ProvisionedStatus{
 			Requested: 4, Allocated: 2, Available: 2, Message: "Only 2 of 4 environments may be kept: raise scaling.maxScale or concurrency.reserved.",
 		}},
@@ -31,7 +30,7 @@ func TestCounted(t *testing.T) {
 		spec := &v1alpha1.FunctionSpec{Concurrency: &v1alpha1.Concurrency{EnvironmentsPerPod: 2, PerEnvironment: 1}, Scaling: &v1alpha1.Scaling{MaxScale: &tc.most}}
 		w := &resources.Workload{Spec: spec, Asked: spec, Provisioned: tc.asked, Platform: new(platform.Config)}
 		rev := new(servingv1.Revision)
-		rev.Status.DesiredReplicas, rev.Status.ActualReplicas = ptr.To(tc.desired), ptr.To(tc.running)
+		rev.Status.DesiredReplicas, rev.Status.ActualReplicas = new(tc.desired), new(tc.running)
 		if diff := cmp.Diff(&tc.want, counted(w, rev)); diff != "" {
 			t.Errorf("%s: %s\n%s", name, tc.reason, diff)
 		}

@@ -54,7 +54,7 @@ func (g *gateway) putFunctionConcurrency(c *call) (any, error) {
 		return nil, untyped("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+
 			"below its minimum value of [%d].", minUnreserved)
 	}
-	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+	err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
 		if fn.Spec.Concurrency == nil {
 			fn.Spec.Concurrency = &v1alpha1.Concurrency{}
 		}
@@ -95,7 +95,7 @@ func (g *gateway) deleteFunctionConcurrency(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+	err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
 		if fn.Spec.Concurrency != nil {
 			fn.Spec.Concurrency.Reserved = nil
 		}

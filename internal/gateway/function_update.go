@@ -106,20 +106,20 @@ func (g *gateway) modify(ctx context.Context, ref lambda.Reference, revisionID s
 }
 
 // adjust changes what the API keeps apart from a function's configuration, such as tags: that is possible at any time.
-func (g *gateway) adjust(ctx context.Context, ref lambda.Reference, change func(*v1alpha1.Function) error) (*v1alpha1.Function, error) {
+func (g *gateway) adjust(ctx context.Context, ref lambda.Reference, change func(*v1alpha1.Function) error) error {
 	for range maxRaces {
 		fn, err := g.function(ctx, ref)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := change(fn); err != nil {
-			return nil, err
+			return err
 		}
 		if err := g.engine.Update(ctx, fn); !isStale(err) {
-			return fn, err
+			return err
 		}
 	}
-	return nil, g.inProgress(ref.Name)
+	return g.inProgress(ref.Name)
 }
 
 // isStale reports whether an engine says that an object changed since it was read.

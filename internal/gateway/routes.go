@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -14,7 +15,7 @@ func (g *gateway) handlers() map[string]handler {
 		noSnapshots = "SnapStart.ApplyOn=PublishedVersions, FileSystemConfigs on one machine"
 		noBuckets   = "S3Bucket where the operator names no store of objects, S3ObjectStorageMode=REFERENCE"
 	)
-	return map[string]handler{
+	all := map[string]handler{
 		"Invoke":                   {raw: g.invokeFunction, refuses: onlyRuntime},
 		"InvokeWithResponseStream": {raw: g.invokeStreamed},
 		"InvokeAsync":              {raw: g.invokeAsync},
@@ -47,27 +48,13 @@ func (g *gateway) handlers() map[string]handler {
 		"UntagResource": {call: g.untagResource},
 		"ListTags":      {call: g.listTags},
 
-		"GetAccountSettings":        {call: g.getAccountSettings},
-		"PutFunctionConcurrency":    {call: g.putFunctionConcurrency, input: concurrency{}},
-		"GetFunctionConcurrency":    {call: g.getFunctionConcurrency},
-		"DeleteFunctionConcurrency": {call: g.deleteFunctionConcurrency},
-
-		"PutProvisionedConcurrencyConfig":    {call: g.putProvisioned, input: provisionedInput{}},
-		"GetProvisionedConcurrencyConfig":    {call: g.getProvisioned},
-		"DeleteProvisionedConcurrencyConfig": {call: g.deleteProvisioned},
-		"ListProvisionedConcurrencyConfigs":  {call: g.listProvisioned},
+		"GetAccountSettings": {call: g.getAccountSettings},
 
 		"CreateFunctionUrlConfig": {call: g.createURLConfig, input: urlInput{}, refuses: onlyNone},
 		"GetFunctionUrlConfig":    {call: g.getURLConfig},
 		"UpdateFunctionUrlConfig": {call: g.updateURLConfig, input: urlInput{}, refuses: onlyNone},
 		"DeleteFunctionUrlConfig": {call: g.deleteURLConfig},
 		"ListFunctionUrlConfigs":  {call: g.listURLConfigs},
-
-		"PutFunctionEventInvokeConfig":    {call: g.putEventInvokeConfig, input: eventInvokeInput{}},
-		"UpdateFunctionEventInvokeConfig": {call: g.updateEventInvokeConfig, input: eventInvokeInput{}},
-		"GetFunctionEventInvokeConfig":    {call: g.getEventInvokeConfig},
-		"DeleteFunctionEventInvokeConfig": {call: g.deleteEventInvokeConfig},
-		"ListFunctionEventInvokeConfigs":  {call: g.listEventInvokeConfigs},
 
 		"AddPermission":                {call: g.addPermission, input: addPermissionInput{}},
 		"RemovePermission":             {call: g.removePermission},
@@ -78,30 +65,9 @@ func (g *gateway) handlers() map[string]handler {
 		"PutResourcePolicy":            {call: g.putResourcePolicy, input: putPolicyInput{}},
 		"GetResourcePolicy":            {call: g.getResourcePolicy},
 		"DeleteResourcePolicy":         {call: g.deleteResourcePolicy},
-
-		"PutFunctionRecursionConfig": {call: g.putRecursion, input: recursionConfig{}},
-		"GetFunctionRecursionConfig": {call: g.getRecursion},
-		"PutRuntimeManagementConfig": {call: g.putRuntimeManagement, input: runtimeManagementInput{}, refuses: refusesPinnedRuns},
-		"GetRuntimeManagementConfig": {call: g.getRuntimeManagement},
-		"PutFunctionScalingConfig":   {call: g.putScaling, refuses: "every FunctionScalingConfig, as there are no capacity providers"},
-		"GetFunctionScalingConfig":   {call: g.getScaling},
-
-		"CreateEventSourceMapping": {call: g.createEventSource, refuses: "every event source, as nothing polls them"},
-		"GetEventSourceMapping":    {call: g.noMapping},
-		"UpdateEventSourceMapping": {call: g.updateEventSource},
-		"DeleteEventSourceMapping": {call: g.noMapping},
-		"ListEventSourceMappings":  {call: g.listEventSources},
-
-		"CreateCodeSigningConfig":          {call: g.createCodeSigning, input: createCodeSigningInput{}},
-		"GetCodeSigningConfig":             {call: g.getCodeSigning},
-		"UpdateCodeSigningConfig":          {call: g.updateCodeSigning, input: codeSigningInput{}},
-		"DeleteCodeSigningConfig":          {call: g.deleteCodeSigning},
-		"ListCodeSigningConfigs":           {call: g.listCodeSigning},
-		"ListFunctionsByCodeSigningConfig": {call: g.listSigned},
-		"PutFunctionCodeSigningConfig":     {call: g.putFunctionCodeSigning, input: putSigningInput{}},
-		"GetFunctionCodeSigningConfig":     {call: g.getFunctionCodeSigning},
-		"DeleteFunctionCodeSigningConfig":  {call: g.deleteFunctionCodeSigning},
 	}
+	maps.Copy(all, g.configHandlers())
+	return all
 }
 
 // refusal is the answer of an operation that is not done here: what is missing, and the way out.

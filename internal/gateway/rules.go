@@ -31,7 +31,7 @@ func (g *gateway) putRecursion(c *call) (any, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+	err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
 		fn.Spec.RecursiveLoop = *in.RecursiveLoop
 		return nil
 	})

@@ -39,7 +39,7 @@ func (g *gateway) putFunctionCodeSigning(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = g.adjust(ctx, ref, func(fn *v1alpha1.Function) error {
+	err = g.adjust(ctx, ref, func(fn *v1alpha1.Function) error {
 		if fn.Spec.PackageType == v1alpha1.PackageTypeImage {
 			return invalid("Code signing is not supported for functions of package type Image.")
 		}
@@ -86,7 +86,7 @@ func (g *gateway) deleteFunctionCodeSigning(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
+	err = g.adjust(c.r.Context(), ref, func(fn *v1alpha1.Function) error {
 		fn.Spec.CodeSigningConfig = ""
 		return nil
 	})

@@ -91,12 +91,11 @@ func (t taggedFunction) tags(ctx context.Context) (map[string]string, error) {
 }
 
 func (t taggedFunction) retag(ctx context.Context, change func(map[string]string) (map[string]string, error)) error {
-	_, err := t.adjust(ctx, t.ref, func(fn *v1alpha1.Function) error {
+	return t.adjust(ctx, t.ref, func(fn *v1alpha1.Function) error {
 		all, err := change(maps.Clone(fn.Spec.Tags))
 		fn.Spec.Tags = all
 		return err
 	})
-	return err
 }
 
 // taggedCodeSigning is a code signing config, whose tags are in its spec.
