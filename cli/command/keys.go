@@ -51,11 +51,13 @@ func newKeysCommand(app *App) *cobra.Command {
 	f.StringVar(&o.policy, "policy", access.PolicyFull, "what the key may do: full, read, invoke or a file with an identity policy")
 	list := &cobra.Command{
 		Use: "list", Short: "List access keys, without their secrets", Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
+		Example: "  lambkin keys list\n  lambkin keys list -o json",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
 	}
 	remove := &cobra.Command{
 		Use: "delete ID", Short: "Withdraw an access key; requests with it are refused within seconds", Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0]) },
+		Example: "  lambkin keys delete LKIAIOSFODNN7EXAMPLE",
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0]) },
 	}
 	return only(&cobra.Command{Use: "keys", Short: "Make, list and withdraw access keys"}, create, list, remove)
 }

@@ -262,7 +262,7 @@ func TestWordsAreCompleted(t *testing.T) {
 	f := newFixture(t)
 	f.ok("deploy", f.script("app"), "--alias", "live")
 	for line, want := range map[string]string{
-		"get ":                   "app functions versions aliases layers urls policies all",
+		"get ":                   "app functions versions aliases layers urls policies codesigningconfigs all",
 		"get versions ":          "app",
 		"get versions app ":      "",
 		"alias update ":          "app",
