@@ -44,7 +44,7 @@ func newAPIServer(t *testing.T) *apiServer {
 			"networking.k8s.io/v1": {resource("NetworkPolicy", "networkpolicies")},
 			"lambkin.dev/v1alpha1": {
 				resource("Function", "functions"), resource("Version", "versions"), resource("Alias", "aliases"), resource("LayerVersion", "layerversions"),
-				resource("FunctionURLConfig", "functionurlconfigs"), resource("ResourcePolicy", "resourcepolicies"), resource("AsyncInvocation", "asyncinvocations"),
+				resource("FunctionURLConfig", "functionurlconfigs"), resource("ResourcePolicy", "resourcepolicies"), resource("CodeSigningConfig", "codesigningconfigs"), resource("AsyncInvocation", "asyncinvocations"),
 			},
 		},
 	}
