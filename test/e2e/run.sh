@@ -37,7 +37,7 @@ say "build the tests"
 go test -c -o "$out/e2e.test" ./test/e2e || exit 1
 go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
 cd test/e2e || exit 1
-run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 20m -test.run "TestScripts/^($scripts)\$"
+run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 30m -test.run "TestScripts/^($scripts)\$"
 run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 40m -test.parallel "${PARALLEL:-2}" -test.run "TestScripts/^($scripts)\$"
 [ -z "${CLUSTER_DIR:-}" ] || run disturbed env E2E_ENGINE=cluster E2E_DISTURB=1 "$out/e2e.test" -test.v -test.timeout 20m -test.parallel 1 -test.run "TestScripts/^(disturb_.*)\$"
 cd ../../internal/engine/knative || exit 1
