@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -83,6 +84,7 @@ func (b *bench) measure() (rows []table.Row, err error) {
 		{"stream", b.largeStream},
 		{"start", b.startUp},
 		{"serve", b.localEngine},
+		{"signed", b.signedInvoke},
 		{"list", b.lists},
 		{"async", b.asyncEvents},
 	} {
@@ -112,7 +114,8 @@ func invokeURL(c *child) string {
 type server struct {
 	name string
 	*child
-	url string
+	url  string
+	sign func(*http.Request) (*http.Request, error) // nil if requests go unsigned
 }
 
 func (b *bench) servers(n int) ([]server, func(), error) {
@@ -120,15 +123,15 @@ func (b *bench) servers(n int) ([]server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	list := []server{{"echo", b.echo, "http://" + b.echo.addr + "/"}, {"proxy", b.proxy, "http://" + b.proxy.addr + "/"},
-		{"runtime-api", pod, invokeURL(pod)}}
+	list := []server{{name: "echo", child: b.echo, url: "http://" + b.echo.addr + "/"},
+		{name: "proxy", child: b.proxy, url: "http://" + b.proxy.addr + "/"}, {name: "runtime-api", child: pod, url: invokeURL(pod)}}
 	stops := []func(){pod.stop}
 	for _, p := range b.peers {
 		c, _, err := start(p.argv, []string{"PORT={port}"})
 		if err != nil {
 			return nil, nil, errors.Join(err, nil)
 		}
-		list = append(list, server{p.name, c, "http://" + c.addr + b.peerPath})
+		list = append(list, server{name: p.name, child: c, url: "http://" + c.addr + b.peerPath})
 		stops = append(stops, c.stop)
 	}
 	return list, func() {
@@ -143,7 +146,7 @@ func (b *bench) compare(servers []server, l load) (map[string]measured, error) {
 	all := make(map[string][]measured)
 	for round := range b.rounds + 1 {
 		for _, s := range servers {
-			l.url = s.url
+			l.url, l.sign = s.url, s.sign
 			m, err := l.run(s.child)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)

@@ -18,7 +18,8 @@ type load struct {
 	callers int
 	total   int
 	body    []byte
-	event   bool // it is to be accepted, not answered
+	event   bool                                       // it is to be accepted, not answered
+	sign    func(*http.Request) (*http.Request, error) // nil if requests go unsigned
 }
 
 // measured is what a load took.
@@ -62,8 +63,12 @@ func newClient(callers int) *http.Client {
 func (l load) caller(client *http.Client, n int) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, n)
 	for range n {
+		req, err := l.request()
+		if err != nil {
+			return nil, err
+		}
 		begin := time.Now()
-		if err := l.one(client); err != nil {
+		if err := l.send(client, req); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(begin))
@@ -71,15 +76,23 @@ func (l load) caller(client *http.Client, n int) ([]time.Duration, error) {
 	return took, nil
 }
 
-func (l load) one(client *http.Client) error {
+// request is one call, as its caller has it ready.
+func (l load) request() (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodPost, l.url, bytes.NewReader(l.body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if l.event {
 		req.Header.Set("X-Amz-Invocation-Type", "Event")
 	}
+	if l.sign == nil {
+		return req, nil
+	}
+	return l.sign(req)
+}
+
+func (l load) send(client *http.Client, req *http.Request) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		return err

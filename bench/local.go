@@ -48,8 +48,9 @@ func (b *bench) localEngine() ([]table.Row, error) {
 // local is a running lambkin serve with its data.
 type local struct {
 	*bench
-	dir    string
-	server *child
+	dir     string
+	server  *child
+	environ []string // of commands, beside the bench's own
 }
 
 func (l *local) serve(data string) (*child, time.Duration, error) {
@@ -74,6 +75,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // command runs lambkin against the server.
 func (l *local) command(args ...string) error {
 	cmd := exec.Command(l.lambkin, append([]string{"--endpoint", "http://" + l.server.addr}, args...)...)
+	cmd.Env = append(os.Environ(), l.environ...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("lambkin %q: %w\n%s", args, err, out)
 	}

@@ -151,7 +151,7 @@ func imports() map[string][]string {
 		"functions": {},
 
 		// The benchmarks measure what they could not reach by command line alone: a store with many functions, a single bake.
-		"bench":         {"api/v1alpha1", "bench/table", "internal/engine/local/store"},
+		"bench":         {"api/v1alpha1", "bench/table", "internal/access", "internal/engine/local/store", "internal/signature"},
 		"bench/table":   {},
 		"bench/cluster": {"api/v1alpha1", "bench/table", "buildtemplates/image", "internal/archive", "internal/engine/knative", "internal/platform"},
 
