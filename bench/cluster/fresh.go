@@ -44,10 +44,10 @@ func (b *bench) model(ctx context.Context) (*servingv1.Service, error) {
 	return svc, b.remove(ctx, fn)
 }
 
-// firstAnswer deploys and asks. What make gives for a mark is made before the clock starts, and removed after it ends.
-func (b *bench) firstAnswer(name string, code func(v1alpha1.Blob) v1alpha1.Code, make func(mark string) ([]byte, error)) side {
+// firstAnswer deploys and asks. What archive gives for a mark is made before the clock starts, and removed after it ends.
+func (b *bench) firstAnswer(name string, code func(v1alpha1.Blob) v1alpha1.Code, archive func(mark string) ([]byte, error)) side {
 	return func(ctx context.Context, round int) (time.Duration, error) {
-		zip, err := make(fmt.Sprint(b.namespace, " ", name, " ", round))
+		zip, err := archive(fmt.Sprint(b.namespace, " ", name, " ", round))
 		if err != nil {
 			return 0, err
 		}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,20 +59,11 @@ func (o *options) parse(args []string) error {
 		return fmt.Errorf("%q: there must be no arguments but flags, at least 1 round and %d functions", args, tenth)
 	}
 	for name := range strings.SplitSeq(o.only, ",") {
-		if o.only != "" && !contains(names(), name) {
+		if o.only != "" && !slices.Contains(names(), name) {
 			return fmt.Errorf("-only %q: there are %s", name, strings.Join(names(), ", "))
 		}
 	}
 	return nil
-}
-
-func contains(list []string, name string) bool {
-	for _, one := range list {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {

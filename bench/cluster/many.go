@@ -250,6 +250,6 @@ func (b *bench) restart(ctx context.Context) error {
 	}
 	return until(ctx, time.Second, "a controller that leads", func() (bool, error) {
 		s, err := b.controller(ctx)
-		return err == nil && s.reconciled > 0, nil //nolint:nilerr // a lease may name one that is gone
+		return err == nil && s.reconciled > 0, nil // a lease may name one that is gone
 	})
 }

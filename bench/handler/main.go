@@ -41,7 +41,8 @@ func work(event []byte) error {
 	time.Sleep(time.Duration(asked.Work) * time.Millisecond)
 	ended := time.Now()
 	go func() {
-		resp, err := http.Post(fmt.Sprintf("%s?began=%d&ended=%d", asked.Tell, began.UnixNano(), ended.UnixNano()), "", http.NoBody)
+		client := http.Client{Timeout: time.Minute}
+		resp, err := client.Post(fmt.Sprintf("%s?began=%d&ended=%d", asked.Tell, began.UnixNano(), ended.UnixNano()), "", http.NoBody)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return

@@ -205,7 +205,7 @@ func (s *Server) doorOf(c Config, doors *doors, own, api http.Handler) http.Hand
 		}
 		api.ServeHTTP(w, r)
 	}), c.AllowHosts...)
-	public := http.Handler(remote.GuardHost(api, c.AllowHosts...)) // function URLs made with the AWS API
+	public := remote.GuardHost(api, c.AllowHosts...) // function URLs made with the AWS API
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ref, prefix, found := doors.find(r)
 		switch {

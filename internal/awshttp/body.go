@@ -139,7 +139,7 @@ func (f *failing) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		f.err = err
 	}
-	return n, err //nolint:wrapcheck // it stands for the reader
+	return n, err
 }
 
 func (b BodyReader) patience(size int64) time.Duration {

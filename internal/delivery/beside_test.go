@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -94,9 +95,7 @@ func TestCloudEvents(t *testing.T) {
 			return
 		}
 		got := map[string]any{"id": e.ID(), "source": e.Source(), "type": e.Type(), "subject": e.Subject(), "data": string(e.Data()), "content": e.DataContentType()}
-		for name, value := range e.Extensions() {
-			got[name] = value
-		}
+		maps.Copy(got, e.Extensions())
 		events <- got
 	}))
 	defer s.Close()

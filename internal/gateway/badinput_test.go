@@ -134,6 +134,7 @@ func TestHalfClosedClient(t *testing.T) {
 			t.Fatalf("%s: no answer: %v", path, err)
 		}
 		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
 		if err != nil || res.StatusCode != http.StatusBadRequest || res.Header.Get("X-Amzn-Errortype") != "InvalidRequestContentException" {
 			t.Errorf("%s: %d %s, %v", path, res.StatusCode, text, err)
 		}

@@ -36,9 +36,12 @@ type Message struct {
 	Resources  []string
 }
 
+// sendTimeout is how long a service may take where nobody says how long.
+const sendTimeout = 30 * time.Second
+
 // Client sends messages. Its fields are not changed once it is used. It is safe for concurrent use.
 type Client struct {
-	// HTTP sends requests; nil is http.DefaultClient.
+	// HTTP sends requests; nil is one that gives up after half a minute.
 	HTTP *http.Client
 	// Endpoints says where services are now.
 	Endpoints func() Endpoints
@@ -108,7 +111,7 @@ func (c *Client) sign(req *http.Request, body []byte, service, region string) er
 func (c *Client) exchange(req *http.Request, kind Kind, taken func(answer []byte) error) error {
 	client := c.HTTP
 	if client == nil {
-		client = http.DefaultClient
+		client = &http.Client{Timeout: sendTimeout}
 	}
 	resp, err := client.Do(req)
 	if err != nil {

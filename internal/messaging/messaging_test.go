@@ -155,7 +155,7 @@ func TestWire(t *testing.T) {
 		c.HTTP = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			got = r
 			body, _ = io.ReadAll(r.Body)
-			return &http.Response{StatusCode: 500, Status: "500", Body: http.NoBody}, nil
+			return &http.Response{StatusCode: http.StatusInternalServerError, Status: "500", Body: http.NoBody}, nil
 		})}
 		if err := c.Send(t.Context(), target(t, tc.arn), tc.m); err == nil {
 			t.Errorf("%s: 500 is taken for success", name)

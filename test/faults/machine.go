@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func newMachine(s settings) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (m *machine) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
+		if resp, err := client().Do(req); err == nil {
 			return resp.Body.Close()
 		}
 		if ctx.Err() != nil {
@@ -139,7 +140,7 @@ func descendants(pid int) ([]int, error) {
 		if err != nil {
 			continue // it has gone
 		}
-		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
 		child, errChild := strconv.Atoi(strings.Split(name, "/")[2])
 		parent, errParent := strconv.Atoi(fields[1])
 		if errChild == nil && errParent == nil {

@@ -93,9 +93,9 @@ func run(ctx context.Context, s settings) error {
 	if err := probe(ctx, st.endpoint(), c.url); err != nil {
 		return err
 	}
-	fmt.Printf("%s: events for %s, seed %d\n", s.engine, s.time, s.seed)
+	_, _ = fmt.Fprintf(os.Stdout, "%s: events for %s, seed %d\n", s.engine, s.time, s.seed)
 	kills := disturb(ctx, st, s, b)
-	fmt.Printf("%d events accepted; waiting for what is left\n", b.count().accepted)
+	_, _ = fmt.Fprintf(os.Stdout, "%d events accepted; waiting for what is left\n", b.count().accepted)
 	err = b.settle(ctx, s.patience)
 	total := b.count()
 	total.print(os.Stdout, kills)

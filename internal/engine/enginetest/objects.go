@@ -245,11 +245,11 @@ func policiesGo(t *testing.T, f *fixture) {
 	alias := &v1alpha1.Alias{Spec: v1alpha1.AliasSpec{FunctionName: "f", Name: "live", FunctionVersion: "1"}}
 	must(t, f.Create(t.Context(), alias))
 	for _, qualifier := range []string{"", "1", "live"} {
-		must(t, f.Create(t.Context(), policyFor("f", qualifier)))
+		must(t, f.Create(t.Context(), policyOf(qualifier)))
 	}
-	wantCode(t, "a policy of an alias that is not there", f.Create(t.Context(), policyFor("f", "dead")), lambda.CodeResourceNotFound)
-	wantCode(t, "a policy of a version that is not there", f.Create(t.Context(), policyFor("f", "2")), lambda.CodeResourceNotFound)
-	unreadable := policyFor("f", "")
+	wantCode(t, "a policy of an alias that is not there", f.Create(t.Context(), policyOf("dead")), lambda.CodeResourceNotFound)
+	wantCode(t, "a policy of a version that is not there", f.Create(t.Context(), policyOf("2")), lambda.CodeResourceNotFound)
+	unreadable := policyOf("")
 	unreadable.Spec.Policy = "everybody"
 	wantCode(t, "a policy in another language", f.Update(t.Context(), byName(unreadable, "f")), lambda.CodeInvalidParameterValue)
 
@@ -263,9 +263,9 @@ func policiesGo(t *testing.T, f *fixture) {
 	wantCode(t, "the policy of the function", f.Get(t.Context(), "f", &v1alpha1.ResourcePolicy{}), lambda.CodeResourceNotFound)
 }
 
-func policyFor(function, qualifier string) *v1alpha1.ResourcePolicy {
+func policyOf(qualifier string) *v1alpha1.ResourcePolicy {
 	return &v1alpha1.ResourcePolicy{Spec: v1alpha1.ResourcePolicySpec{
-		FunctionName: function, Qualifier: qualifier,
+		FunctionName: "f", Qualifier: qualifier,
 		Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"*"}]}`,
 	}}
 }
