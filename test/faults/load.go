@@ -103,7 +103,7 @@ func killing(ctx context.Context, st stage, s settings) map[string]int {
 // send sends one event. Whether one that has no answer was accepted nobody knows.
 func send(client *http.Client, st stage, n int, l *ledger) {
 	body := fmt.Sprintf(`{"Tell":%q,"Work":%d,"Fail":%t}`, l.url, n%workMs, n%failEvery == 0)
-	req, err := http.NewRequest(http.MethodPost, st.endpoint(), strings.NewReader(body)) //nolint:noctx // the client bounds it
+	req, err := http.NewRequest(http.MethodPost, st.endpoint(), strings.NewReader(body))
 	if err != nil {
 		l.miss(false)
 		return
