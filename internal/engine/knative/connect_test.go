@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,11 +35,17 @@ func apiServer(t *testing.T, e *double.Engine, gateway http.Handler) *rest.Confi
 		}
 		gateway.ServeHTTP(w, r)
 	})))
+	var early atomic.Bool // the first one is asked for before the namespace has its ServiceAccount
 	mux.HandleFunc("POST /api/v1/namespaces/default/serviceaccounts/default/token", func(w http.ResponseWriter, r *http.Request) {
 		if asked, err := io.ReadAll(r.Body); err != nil || !bytes.Contains(asked, []byte(PlaneAudience)) {
 			t.Errorf("asked for a token: %q, %v", asked, err)
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if early.CompareAndSwap(false, true) {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"serviceaccounts \"default\" not found"}`)
+			return
+		}
 		_, _ = io.WriteString(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":"for the plane","expirationTimestamp":"2100-01-01T00:00:00Z"}}`)
 	})
 	mux.HandleFunc("GET /api/v1/namespaces/default/pods", func(w http.ResponseWriter, r *http.Request) {
