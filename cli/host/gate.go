@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -33,6 +34,8 @@ const (
 	readyPath      = "/_lambkin/readyz"
 	// defaultNamespace is where the Lambda API is without a namespace in the path.
 	defaultNamespace = "default"
+	// urlPatience is how long the controller may take to give a new function URL its address.
+	urlPatience = 5 * time.Second
 	// maxAPIs bounds for how many namespaces handlers of the Lambda API are kept.
 	maxAPIs = 1000
 )
@@ -228,7 +231,7 @@ func (c *configured) apiOf(at place) http.Handler {
 	identity := c.settings.Identity.Lambda()
 	config := gateway.Config{
 		Identity: identity, BasePath: at.prefix, Logger: c.gate.log, Audit: c.gate.audit, TempDir: c.gate.tempDir, URLDomain: c.gate.urlDomain,
-		Buckets: c.gate.buckets, Volumes: true, Reach: c.settings.Destinations.Messaging().Check,
+		Buckets: c.gate.buckets, Volumes: true, Reach: c.settings.Destinations.Messaging().Check, AwaitURL: urlPatience,
 		// All replicas must know it. What it protects is named by its digest, which has to be known besides.
 		DownloadKey: []byte(c.settings.UID + at.namespace),
 		FrontDoor: func(t gateway.URLTarget) http.Handler {

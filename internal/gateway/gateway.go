@@ -31,6 +31,8 @@ type Config struct {
 	// URLDomain makes function URLs of the form http://ID.lambda-url.REGION.URLDomain/ instead of BaseURL/_url/ID/.
 	// Both forms are served. It may carry a port.
 	URLDomain string
+	// AwaitURL is how long the reply about a new function URL waits for an engine that gives it an address of its own.
+	AwaitURL time.Duration
 	// FrontDoor makes the handler that turns plain HTTP requests into a function's events; without it function URLs
 	// answer that they are not served here.
 	FrontDoor func(URLTarget) http.Handler

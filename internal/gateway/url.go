@@ -11,6 +11,9 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
+// urlPoll is how often a new function URL is looked at for its address.
+const urlPoll = 100 * time.Millisecond
+
 // annotationModified is when an object such as a function URL last changed, where it has no member for that.
 const annotationModified = v1alpha1.Group + "/last-modified"
 
@@ -129,9 +132,29 @@ func (g *gateway) createURLConfig(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := g.urlConfig(c, u)
+	out := g.urlConfig(c, g.addressed(c.r.Context(), u))
 	out.LastModifiedTime = "" // the reply to the creation has none
 	return out, nil
+}
+
+// addressed is a new function URL with the address that the engine gives it, if it does so in time: tools keep the one that
+// the reply tells.
+func (g *gateway) addressed(ctx context.Context, u *v1alpha1.FunctionURLConfig) *v1alpha1.FunctionURLConfig {
+	ctx, cancel := context.WithTimeout(ctx, g.AwaitURL)
+	defer cancel()
+	for u.Status.URL == "" {
+		select {
+		case <-ctx.Done():
+			return u
+		case <-time.After(urlPoll):
+		}
+		seen := new(v1alpha1.FunctionURLConfig)
+		if err := g.engine.Get(ctx, u.Name, seen); err != nil {
+			return u // it is made, whatever becomes of it
+		}
+		u = seen
+	}
+	return u
 }
 
 // urlFunctionError is AWS's sentence about a missing function in the operations on URLs.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -183,5 +184,30 @@ func TestURLsWithoutFrontDoor(t *testing.T) {
 	}
 	if r := f.request(http.MethodGet, strings.TrimPrefix(aws.ToString(made.FunctionUrl), f.url), ""); r.status != http.StatusForbidden {
 		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// TestURLAddress waits for the address that an engine gives a function URL, as a cluster does.
+func TestURLAddress(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		looks  int32
+		await  time.Duration
+		given  bool
+	}{
+		"InTime":  {"the reply has the address that stays", 2, time.Minute, true},
+		"TooLate": {"nobody waits longer than that: the gateway's own address works as well", 1 << 20, 250 * time.Millisecond, false},
+		"None":    {"engines without addresses of their own are not waited for", 1, 0, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, doors, func(c *gateway.Config) { c.AwaitURL = tc.await })
+			f.create("fn")
+			f.looks.Store(tc.looks)
+			made, err := f.client.CreateFunctionUrlConfig(t.Context(), &sdk.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn"), AuthType: types.FunctionUrlAuthTypeNone})
+			if err != nil || (aws.ToString(made.FunctionUrl) == "https://given/") != tc.given {
+				t.Errorf("%s: %+v, %v", tc.reason, made, err)
+			}
+		})
 	}
 }
