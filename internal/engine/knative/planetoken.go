@@ -88,5 +88,5 @@ func (t *planeTransport) make(ctx context.Context) (made *authenticationv1.Token
 		made, err = t.accounts.CreateToken(ctx, tokenAccount, request, metav1.CreateOptions{})
 		return !apierrors.IsNotFound(err), nil
 	}) // what the last attempt said is the result
-	return made, err
+	return made, err //nolint:wrapcheck // its caller tells causes apart and wraps them
 }
