@@ -31,7 +31,7 @@ const (
 	maxOutput = lambda.MaxResponsePayload + 1
 	// maxLine bounds how much of standard error's last line an error message holds.
 	maxLine = 1024
-	// pipeGrace is how long an executable's children may hold its pipes after it has ended.
+	// pipeGrace is how long an executable's children may hold each of its pipes after it has ended.
 	pipeGrace = 100 * time.Millisecond
 )
 
@@ -80,9 +80,33 @@ func (p Program) handle(ctx context.Context, in *client.Invocation) ([]byte, err
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
 	cmd.Env = slices.Concat(p.Environ, describe(in))
 	cmd.Stdin = bytes.NewReader(in.Payload)
-	cmd.Stdout, cmd.Stderr = output, last
 	cmd.WaitDelay = pipeGrace
-	return outcome(cmd.Run(), output, last)
+	return outcome(run(cmd, output, last), output, last)
+}
+
+// run is cmd.Run, except that stdout and stderr have all that the executable wrote when it returns.
+func run(cmd *exec.Cmd, stdout, stderr io.Writer) error {
+	out, err := newPipe(stdout)
+	if err != nil {
+		return err
+	}
+	problems, err := newPipe(stderr)
+	if err != nil {
+		out.discard()
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = out.to, problems.to
+	if err := cmd.Start(); err != nil {
+		out.discard()
+		problems.discard()
+		return err
+	}
+	out.follow()
+	problems.follow()
+	err = cmd.Wait()
+	out.finish(pipeGrace)
+	problems.finish(pipeGrace)
+	return err
 }
 
 // outcome judges the end of the executable.

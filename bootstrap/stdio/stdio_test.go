@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -28,7 +30,7 @@ func serve(t *testing.T, script string, log *bytes.Buffer) *protocoltest.Platfor
 }
 
 // start runs a program and gives its end.
-func start(t *testing.T, argv []string, log *bytes.Buffer) (*protocoltest.Platform, <-chan error) {
+func start(t *testing.T, argv []string, log io.Writer) (*protocoltest.Platform, <-chan error) {
 	t.Helper()
 	platform := protocoltest.NewPlatform(t)
 	p := Program{
@@ -118,6 +120,49 @@ func TestEndlessOutputIsStopped(t *testing.T) {
 	if o := invoke(t, platform, protocoltest.Event{ID: "next", Payload: `1`}); string(o.Body) != "1\n" {
 		t.Errorf("the next event gave %q", o.Body)
 	}
+}
+
+// What an executable wrote before its end is all there, however late its reader comes, and whoever else holds the pipe.
+func TestLateReader(t *testing.T) {
+	cases := map[string]struct{ reason, script string }{
+		"alone":    {"the pipe is at its end", "echo a >&2; sleep 0.1; echo b >&2; printf 1"},
+		"children": {"the pipe has no end yet", "sleep 5 & echo a >&2; sleep 0.1; echo b >&2; printf 1"},
+		"much":     {"it fills the pipe again", "sleep 5 & i=0; while [ $i -lt 3000 ]; do echo line-of-thirty-characters-more $i >&2; i=$((i+1)); done; echo b >&2; printf 1"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			log := &lateWriter{late: 5 * pipeGrace}
+			platform, _ := start(t, []string{"/bin/sh", "-c", tc.script}, log)
+			if o := invoke(t, platform, protocoltest.Event{ID: "id", Payload: `1`}); string(o.Body) != "1" {
+				t.Fatalf("result %s", o.Body)
+			}
+			if got := log.String(); !strings.HasSuffix(got, "b\n") {
+				t.Errorf("%s: of the log came %d bytes, ending in %.40q", tc.reason, len(got), got[max(0, len(got)-40):])
+			}
+		})
+	}
+}
+
+// lateWriter is a log that is slow to take its first piece.
+type lateWriter struct {
+	late time.Duration
+	mu   sync.Mutex
+	buf  bytes.Buffer
+}
+
+func (w *lateWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.buf.Len() == 0 {
+		time.Sleep(w.late)
+	}
+	return w.buf.Write(p)
+}
+
+func (w *lateWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
 }
 
 func TestInitErrors(t *testing.T) {
