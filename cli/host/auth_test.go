@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -150,9 +151,14 @@ func TestOwnDoors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		body, err := io.ReadAll(res.Body)
 		_ = res.Body.Close()
-		if res.StatusCode != want {
-			t.Errorf("%s: %d, want %d", policy, res.StatusCode, want)
+		if err != nil || res.StatusCode != want {
+			t.Errorf("%s: %d %s, want %d (%v)", policy, res.StatusCode, body, want, err)
+			var log bytes.Buffer
+			if err := s.Engine.Logs(t.Context(), "fn", engine.LogOptions{}, &log); err == nil {
+				t.Log(log.String())
+			}
 		}
 	}
 }

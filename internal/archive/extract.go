@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Extract writes the size bytes of zip in r below dir, which must exist, and gives the bytes of all files together.
@@ -91,6 +92,12 @@ func (x *extraction) file(e entry) error {
 		return unreadable(fmt.Errorf("entry %.200q: %w", e.name, err))
 	}
 	defer src.Close()
+	if e.exec {
+		// A process that is started now would have the file open until it runs its own program, and the kernel refuses to
+		// run what somebody may write.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+	}
 	dst, err := x.root.OpenFile(e.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("cannot make file %q: %w", e.name, err)

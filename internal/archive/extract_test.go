@@ -8,8 +8,10 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -423,4 +425,24 @@ func FuzzExtract(f *testing.F) {
 			t.Errorf("Check refuses what Extract takes: %v", err)
 		}
 	})
+}
+
+// TestExtractedProgramsRun holds that a program can be run as soon as it is there, whatever else this process starts meanwhile.
+func TestExtractedProgramsRun(t *testing.T) {
+	data := pack(t, item{name: "run", body: "#!/bin/sh\n#" + strings.Repeat("long", 1<<16), mode: 0o755})
+	var work sync.WaitGroup
+	for range 4 {
+		work.Go(func() {
+			for range 50 {
+				dir := t.TempDir()
+				if _, err := extract(data, dir, archive.Lambda()); err != nil {
+					t.Error(err)
+				}
+				if out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "run")).CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+		})
+	}
+	work.Wait()
 }
