@@ -3,10 +3,17 @@ package v1alpha1
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// MarkReady notes that the URL answers with this generation's policy. Deviations are sentences about what it asks for and
+// Decided reports whether the status says of a generation that the URL answers or that it cannot.
+func (s *FunctionURLConfigStatus) Decided(generation int64) bool {
+	return s.ObservedGeneration == generation && !meta.IsStatusConditionPresentAndEqual(s.Conditions, ConditionReady, metav1.ConditionUnknown)
+}
+
+// MarkReady notes that the URL answers with this generation's policy; url is empty where that follows from the gateway's
+// address, which only those know who call it. Deviations are sentences about what it asks for and
 // does not get here; they are the message of Ready.
 func (s *FunctionURLConfigStatus) MarkReady(generation int64, url string, deviations ...string) {
 	s.ObservedGeneration, s.URL = generation, url

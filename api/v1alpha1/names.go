@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -131,3 +132,21 @@ func setLabel(obj Object, key, value string) {
 	labels[key] = value
 	obj.SetLabels(labels)
 }
+
+const (
+	// FunctionURLPath is where a gateway serves function URLs on its own host.
+	FunctionURLPath = "/_url/"
+	// FunctionURLIDLength is how long the id of a function URL is, as on AWS.
+	FunctionURLIDLength = 32
+)
+
+// URLID is what a gateway knows a function URL by: 32 characters that follow from the object's uid and cannot be guessed
+// without it.
+func (u *FunctionURLConfig) URLID() string {
+	sum := sha256.Sum256([]byte("url/" + u.UID))
+	text := new(big.Int).SetBytes(sum[:]).Text(36)
+	return (text + strings.Repeat("0", FunctionURLIDLength))[:FunctionURLIDLength]
+}
+
+// URLPath is the path below which a gateway serves a function URL on its own host.
+func (u *FunctionURLConfig) URLPath() string { return FunctionURLPath + u.URLID() + "/" }

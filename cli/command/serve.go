@@ -63,6 +63,7 @@ func newServeCommand(app *App) *cobra.Command {
 	f.BoolVar(&o.noAuth, "no-auth", false, "ask nobody for a signature (on the loopback address only)")
 	f.StringVar(&o.tls.Cert, "tls-cert", "", "PEM file with a certificate, to serve HTTPS; read again when it changes")
 	f.StringVar(&o.tls.Key, "tls-key", "", "PEM file with the certificate's key")
+	f.StringVar(&o.tls.Addr, "tls-addr", "", "address for HTTPS beside --addr, which then stays plain; the files may come later")
 	f.StringVar(&o.urlDomain, "url-domain", "", "domain, with a port if need be, of function URLs ID.lambda-url.REGION.DOMAIN")
 	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long running invocations may go on after an interrupt (with --engine=cluster 15m20s)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the engine does")
@@ -177,6 +178,9 @@ func (o *serveOptions) welcome(s *host.Server, dir string) {
   aws --endpoint-url %[1]s lambda list-functions
 
 `, s.URL, dir, Identity().Region, credentials, own)
+	if s.SecureURL != "" {
+		o.app.IO.Notef("HTTPS is served at %s as soon as %s is there.", s.SecureURL, o.tls.Cert)
+	}
 	if s.Credentials == "" {
 		o.app.IO.Notef("Nobody is asked for a signature: every program on this machine may do everything.")
 	}

@@ -163,6 +163,45 @@ func TestOwnDoors(t *testing.T) {
 	}
 }
 
+// TestFunctionURL holds that a function URL says where it is served, with the server's signatures and domain.
+func TestFunctionURL(t *testing.T) {
+	for name, tc := range map[string]struct {
+		config host.Config
+		auth   v1alpha1.AuthType
+		url    string // with ID for the id; empty: it fails
+	}{
+		"Open":         {host.Config{}, v1alpha1.AuthTypeNone, "/_url/ID/"},
+		"Signed":       {host.Config{}, v1alpha1.AuthTypeIAM, "/_url/ID/"},
+		"Domain":       {host.Config{URLDomain: "localhost:1"}, v1alpha1.AuthTypeIAM, "http://ID.lambda-url.us-east-1.localhost:1/"},
+		"NobodySigned": {host.Config{NoAuth: true}, v1alpha1.AuthTypeIAM, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startAs(t, tc.config)
+			fn := function("fn", put(t, s.Engine, "#!/bin/sh\ncat\n"))
+			if err := s.Engine.Create(t.Context(), fn); err != nil {
+				t.Fatal(err)
+			}
+			u := &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{FunctionName: "fn", AuthType: tc.auth}}
+			if err := s.Engine.Create(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+			for !u.Status.Decided(u.Generation) {
+				time.Sleep(10 * time.Millisecond)
+				if err := s.Engine.Get(t.Context(), u.Name, u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := strings.ReplaceAll(tc.url, "ID", u.URLID())
+			if strings.HasPrefix(want, "/") {
+				want = s.URL + want
+			}
+			if u.Status.URL != want || (want == "") != (u.Status.Conditions[0].Reason == string(v1alpha1.ReasonConfigurationUnsupported)) {
+				t.Errorf("got %+v, want it at %q", u.Status, want)
+			}
+		})
+	}
+}
+
 // TestPlanePolicies holds that lambkin's own API asks the same policies as the Lambda API.
 func TestPlanePolicies(t *testing.T) {
 	s := startAs(t, host.Config{})
@@ -333,6 +372,47 @@ func TestTLS(t *testing.T) {
 	}
 	if _, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir(), TLS: host.TLSFiles{Cert: files.Cert}}); err == nil {
 		t.Error("a certificate without a key is taken")
+	}
+}
+
+// TestTLSBeside holds that HTTPS has an address of its own if it is given one, and begins when there is a certificate.
+func TestTLSBeside(t *testing.T) {
+	dir := t.TempDir()
+	files := host.TLSFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), Addr: "127.0.0.1:0"}
+	s := start(t, host.Config{TLS: files})
+	pool := x509.NewCertPool()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	reach := func(base string) error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/2015-03-31/functions/", nil)
+		if err != nil {
+			return err
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return errors.New(res.Status)
+		}
+		return nil
+	}
+	if !strings.HasPrefix(s.URL, "http://") || reach(s.URL) != nil {
+		t.Errorf("there is no plain HTTP at %s: %v", s.URL, reach(s.URL))
+	}
+	if err := reach(s.SecureURL); err == nil {
+		t.Error("HTTPS works without a certificate")
+	}
+	pool.AddCert(issue(t, files))
+	if err := reach(s.SecureURL); err != nil {
+		t.Errorf("%s: %v", s.SecureURL, err)
+	}
+	open, err := host.Start(t.Context(), host.Config{Addr: "127.0.0.1:0", DataDir: t.TempDir(), NoAuth: true, TLS: host.TLSFiles{Cert: files.Cert, Key: files.Key, Addr: ":0"}})
+	if !errors.Is(err, host.ErrOpen) {
+		t.Errorf("open to everybody with HTTPS on all interfaces: %v", err)
+	}
+	if open != nil {
+		_ = open.Close(t.Context())
 	}
 }
 

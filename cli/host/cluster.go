@@ -63,7 +63,7 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*ClusterServer, error) 
 	cluster, err := knative.OpenCluster(watching, knative.ClusterConfig{Kubeconfig: c.Kubeconfig, Domain: c.Domain, Log: c.Log}, g.configure)
 	if err != nil {
 		stop()
-		return nil, errors.Join(err, serving.listener.Close())
+		return nil, errors.Join(err, serving.drop())
 	}
 	g.synced, g.engines, g.keys, g.reviews = cluster.Synced, enginesOf(cluster), cluster.Keys, cluster.Reviews
 	s := &ClusterServer{URL: serving.url, linger: c.Linger, gate: g, serving: serving, failed: make(chan error, 2), stop: stop}

@@ -18,9 +18,6 @@ import (
 	"github.com/lambkin-dev/lambkin/runtime-api/server"
 )
 
-// urlPath is where functions are reached by path.
-const urlPath = "/_url/"
-
 // doors finds the front door of a function, and keeps those it has made.
 type doors struct {
 	engine   engine.Engine
@@ -48,7 +45,7 @@ func (d *doors) find(r *http.Request) (ref lambda.Reference, prefix string, foun
 		ref, err := lambda.ParseReference(name)
 		return ref, "", err == nil
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, urlPath)
+	rest, ok := strings.CutPrefix(r.URL.Path, v1alpha1.FunctionURLPath)
 	if !ok {
 		return ref, "", false
 	}
@@ -58,7 +55,7 @@ func (d *doors) find(r *http.Request) (ref lambda.Reference, prefix string, foun
 		return ref, "", false
 	}
 	err = d.engine.Get(r.Context(), v1alpha1.ObjectName(string(ref.Name)), new(v1alpha1.Function))
-	return ref, urlPath + name, err == nil
+	return ref, v1alpha1.FunctionURLPath + name, err == nil
 }
 
 // hostFunction reads FUNCTION.localhost and QUALIFIER.FUNCTION.localhost.

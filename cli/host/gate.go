@@ -28,10 +28,9 @@ import (
 )
 
 const (
-	planePath      = "/lambkin/"
-	namespacesPath = "/namespaces/"
-	healthPath     = "/_lambkin/healthz"
-	readyPath      = "/_lambkin/readyz"
+	planePath  = "/lambkin/"
+	healthPath = "/_lambkin/healthz"
+	readyPath  = "/_lambkin/readyz"
 	// defaultNamespace is where the Lambda API is without a namespace in the path.
 	defaultNamespace = "default"
 	// urlPatience is how long the controller may take to give a new function URL its address.
@@ -186,9 +185,9 @@ func checkNamespace(namespace string) error {
 // api serves the Lambda API of the namespace that the path names, or else the caller's key.
 func (c *configured) api(w http.ResponseWriter, r *http.Request) {
 	at := place{namespace: defaultNamespace}
-	if rest, found := strings.CutPrefix(r.URL.Path, namespacesPath); found {
+	if rest, found := strings.CutPrefix(r.URL.Path, platform.NamespacesPath); found {
 		at.namespace, _, _ = strings.Cut(rest, "/")
-		at.prefix = namespacesPath + at.namespace
+		at.prefix = platform.NamespacesPath + at.namespace
 	}
 	if err := checkNamespace(at.namespace); err != nil {
 		awshttp.WriteError(w, err)
@@ -239,7 +238,7 @@ func (c *configured) apiOf(at place) http.Handler {
 		},
 	}
 	if at.namespace != defaultNamespace {
-		config.BasePath = namespacesPath + at.namespace // addresses carry no key that would say it
+		config.BasePath = platform.NamespacesPath + at.namespace // addresses carry no key that would say it
 	}
 	if !c.settings.AWSAPI.AllowUnsigned {
 		config.Authenticator = c.authenticator(at)

@@ -76,6 +76,8 @@ type Config struct {
 type Server struct {
 	// URL is where it is reached.
 	URL string
+	// SecureURL is where HTTPS is served beside URL; empty if it is nowhere.
+	SecureURL string
 	// Engine is what is behind it.
 	Engine engine.Engine
 	// Credentials is the path of a file in the form of AWS's shared credentials file with a key that may do everything. It is
@@ -103,18 +105,18 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	if c.NoAuth && !serving.loopback() {
-		return nil, errors.Join(ErrOpen, serving.listener.Close())
+		return nil, errors.Join(ErrOpen, serving.drop())
 	}
-	s := &Server{URL: serving.url, Sandbox: process.Supports().Sandbox, serving: serving}
+	s := &Server{URL: serving.url, SecureURL: serving.secureURL(), Sandbox: process.Supports().Sandbox, serving: serving}
 	s.local, err = local.Open(ctx, s.engineConfig(c))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), serving.listener.Close())
+		return nil, errors.Join(fmt.Errorf("open the data in %q: %w", c.DataDir, err), serving.drop())
 	}
 	if !c.NoAuth {
 		s.Credentials, err = credentials(c.DataDir)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make an access key: %w", err), serving.listener.Close(), s.local.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("make an access key: %w", err), serving.drop(), s.local.Close(ctx))
 	}
 	s.tracer = trace(c.Identity, c.Log)
 	s.Engine = tracedEngine{Engine: s.local, invoker: s.tracer.Invoker(s.local)}
@@ -167,9 +169,15 @@ func (s *Server) engineConfig(c Config) local.Config {
 		DataDir: c.DataDir, Identity: c.Identity, Logger: c.Log, Environ: c.Environ, Messages: c.Messages,
 		Sandbox: s.Sandbox == nil, Cgroup: cgroup, Program: runner.Self,
 		URL: func(fn lambda.Name, qualifier string) string {
-			return s.URL + urlPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
+			return s.URL + v1alpha1.FunctionURLPath + lambda.Reference{Name: fn, Qualifier: qualifier}.String() + "/"
 		},
-		FunctionURL: func(u *v1alpha1.FunctionURLConfig) string { return s.URL + gateway.URLPath(u) },
+		FunctionURL: func(u *v1alpha1.FunctionURLConfig) (string, error) {
+			if c.NoAuth && u.Spec.AuthType == v1alpha1.AuthTypeIAM {
+				return "", v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "authType AWS_IAM: this server asks nobody for a signature, "+
+					"so the URL refuses every request; start it without --no-auth, or use NONE")
+			}
+			return gateway.URLAddress(u, s.URL, c.Identity.Region, c.URLDomain), nil
+		},
 	}
 }
 
@@ -213,7 +221,7 @@ func (s *Server) doorOf(c Config, doors *doors, own, api http.Handler) http.Hand
 			remote.GuardHost(doors.of(ref, prefix), c.AllowHosts...).ServeHTTP(w, r)
 		case c.ownsURL(r.Host):
 			api.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, urlPath) || strings.Contains(r.Host, ".lambda-url."):
+		case strings.HasPrefix(r.URL.Path, v1alpha1.FunctionURLPath) || strings.Contains(r.Host, ".lambda-url."):
 			public.ServeHTTP(w, r)
 		default:
 			admin.ServeHTTP(w, r)

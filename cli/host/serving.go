@@ -3,11 +3,13 @@ package host
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/lambkin-dev/lambkin/internal/lambda"
@@ -19,34 +21,72 @@ const headerTimeout = 10 * time.Second
 
 // serving is an HTTP server at work.
 type serving struct {
-	url      string
-	listener net.Listener
-	tls      *tls.Config // nil for plain HTTP
-	http     *http.Server
-	failed   chan error // gets the error that ended serving
+	url    string
+	plain  net.Listener // nil if HTTPS takes its place
+	secure net.Listener // nil without TLS
+	tls    *tls.Config
+	http   *http.Server
+	failed chan error // gets the errors that ended serving
 }
 
-// listen takes an address. begin answers those who call there.
+// listen takes the addresses. begin answers those who call there.
 func listen(ctx context.Context, addr string, files TLSFiles, log *slog.Logger) (*serving, error) {
 	config, err := files.config(log)
 	if err != nil {
 		return nil, err
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	ln, err := listenOn(ctx, addr, "--addr")
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (choose another address with --addr)", addr, err)
+		return nil, err
 	}
-	scheme := "http://"
-	if config != nil {
-		scheme = "https://"
+	s := &serving{url: "http://" + reachable(ln.Addr()), plain: ln, tls: config, failed: make(chan error, 2)}
+	switch {
+	case files.Addr != "":
+		if s.secure, err = listenOn(ctx, files.Addr, "--tls-addr"); err != nil {
+			return nil, errors.Join(err, ln.Close())
+		}
+	case config != nil:
+		s.url, s.plain, s.secure = "https://"+reachable(ln.Addr()), nil, ln
 	}
-	return &serving{url: scheme + reachable(ln.Addr()), listener: ln, tls: config, failed: make(chan error, 1)}, nil
+	return s, nil
 }
 
-// loopback reports whether only this machine reaches the address.
+func listenOn(ctx context.Context, addr, flag string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w (choose another address with %s)", addr, err, flag)
+	}
+	return ln, nil
+}
+
+// listeners are those there are.
+func (s *serving) listeners() []net.Listener {
+	return slices.DeleteFunc([]net.Listener{s.plain, s.secure}, func(ln net.Listener) bool { return ln == nil })
+}
+
+// secureURL is where HTTPS is served beside url.
+func (s *serving) secureURL() string {
+	if s.plain == nil || s.secure == nil {
+		return ""
+	}
+	return "https://" + reachable(s.secure.Addr())
+}
+
+// loopback reports whether only this machine reaches the addresses.
 func (s *serving) loopback() bool {
-	tcp, ok := s.listener.Addr().(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return !slices.ContainsFunc(s.listeners(), func(ln net.Listener) bool {
+		tcp, ok := ln.Addr().(*net.TCPAddr)
+		return !ok || !tcp.IP.IsLoopback()
+	})
+}
+
+// drop gives the addresses back before begin.
+func (s *serving) drop() error {
+	var errs []error
+	for _, ln := range s.listeners() {
+		errs = append(errs, ln.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // reachable turns an address that means all interfaces into one that can be called.
@@ -67,13 +107,12 @@ func (s *serving) begin(handler http.Handler, log *slog.Logger) {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go func() {
-		if s.tls != nil {
-			s.failed <- s.http.ServeTLS(s.listener, "", "")
-			return
-		}
-		s.failed <- s.http.Serve(s.listener)
-	}()
+	if s.plain != nil {
+		go func() { s.failed <- s.http.Serve(s.plain) }()
+	}
+	if s.secure != nil {
+		go func() { s.failed <- s.http.ServeTLS(s.secure, "", "") }()
+	}
 }
 
 // end takes no new requests and lets those that run come to their end until ctx ends.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -15,6 +16,9 @@ import (
 // change, so that whoever renews certificates need not know of us. Both empty means plain HTTP.
 type TLSFiles struct {
 	Cert, Key string
+	// Addr is an address of its own for HTTPS, beside that for plain HTTP; if empty, HTTPS takes the place of HTTP. Files
+	// that are not there yet are waited for if there is an Addr, and until then no connection to it comes about.
+	Addr string
 }
 
 // certCheck is how old what is known of the files may be.
@@ -22,7 +26,7 @@ const certCheck = 10 * time.Second
 
 // config is what a listener needs; nil for plain HTTP.
 func (f TLSFiles) config(log *slog.Logger) (*tls.Config, error) {
-	if f.Cert == "" && f.Key == "" {
+	if f == (TLSFiles{}) {
 		return nil, nil
 	}
 	if f.Cert == "" || f.Key == "" {
@@ -30,7 +34,10 @@ func (f TLSFiles) config(log *slog.Logger) (*tls.Config, error) {
 	}
 	c := &certificate{files: f, log: log}
 	if _, err := c.get(nil); err != nil {
-		return nil, err
+		if f.Addr == "" || !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		log.Info("no HTTPS before there is a certificate", "file", f.Cert)
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
@@ -80,8 +87,6 @@ func (c *certificate) refresh() error {
 		return fmt.Errorf("read the certificate %q with the key %q: %w", c.files.Cert, c.files.Key, err)
 	}
 	c.current, c.changed = &pair, changed
-	if c.log != nil {
-		c.log.LogAttrs(context.Background(), slog.LevelInfo, "certificate read", slog.Time("expires", pair.Leaf.NotAfter))
-	}
+	c.log.LogAttrs(context.Background(), slog.LevelInfo, "certificate read", slog.Time("expires", pair.Leaf.NotAfter))
 	return nil
 }

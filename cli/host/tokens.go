@@ -10,6 +10,7 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/engine/knative"
 	"github.com/lambkin-dev/lambkin/internal/gateway"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
+	"github.com/lambkin-dev/lambkin/internal/platform"
 	"github.com/lambkin-dev/lambkin/internal/policy"
 	"github.com/lambkin-dev/lambkin/internal/signature"
 )
@@ -136,7 +137,7 @@ type planeAuth struct{ c *configured }
 
 // Authenticate implements [gateway.Authenticator].
 func (a planeAuth) Authenticate(w http.ResponseWriter, r *http.Request) (*access.Caller, *http.Request, error) {
-	namespace, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, planePath+"v1"+namespacesPath), "/")
+	namespace, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, planePath+"v1"+platform.NamespacesPath), "/")
 	other := apiAuth{
 		signatures: &gateway.Signatures{Keys: a.c.gate.keys, Identity: a.c.settings.Identity.Lambda(), TempDir: a.c.gate.tempDir},
 		tokens:     tokens{a.c.gate.reviews, a.c.settings.Identity.Lambda()}, namespace: namespace,

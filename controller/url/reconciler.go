@@ -1,12 +1,12 @@
-// Package url says at which address a FunctionURLConfig is served. On a cluster that is the address of the function, or of
-// the alias, and what answers there is the pod; so a policy that pods do not know is not kept, and the object says so
-// rather than having an address.
+// Package url says where a FunctionURLConfig is served. If pods answer as it asks, that is the address of the function, or of
+// the alias. What pods do not do, such as to verify signatures, the gateway does, at an address of its own.
 package url
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +15,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/controller/family"
 	"github.com/lambkin-dev/lambkin/controller/report"
+	"github.com/lambkin-dev/lambkin/internal/platform"
 )
 
 // Reconciler reconciles FunctionURLConfigs.
@@ -60,58 +61,62 @@ func (r *Reconciler) serve(ctx context.Context, u *v1alpha1.FunctionURLConfig, f
 	if faults := u.Validate(); len(faults) > 0 {
 		return v1alpha1.Failf(v1alpha1.ReasonSpecInvalid, "%v", faults.ToAggregate())
 	}
-	if err := unsupported(u); err != nil {
-		return err
-	}
 	specs, address, err := r.target(ctx, u, fn)
 	if err != nil {
 		return err
-	}
-	var deviations []string
-	for _, spec := range specs {
-		if err := mismatch(u, spec, fn.Status.Protocol); err != nil {
-			return err
-		}
-		if spec.HTTP.Visibility == v1alpha1.VisibilityClusterLocal {
-			deviations = []string{"The URL can be reached inside the cluster alone, because http.visibility is ClusterLocal."}
-		}
 	}
 	if address == "" {
 		u.Status.MarkProgressing(u.Generation, "What it leads to is not ready yet.")
 		return nil
 	}
+	if fn.Status.Protocol == v1alpha1.ProtocolHTTP {
+		return servePlain(u, specs, address)
+	}
+	if reason := beyondPods(u, specs); reason != "" {
+		u.Status.MarkReady(u.Generation, "", "The gateway serves it, at "+platform.NamespacesPath+u.Namespace+u.URLPath()+" of its own address, because "+reason+".")
+		return nil
+	}
+	u.Status.MarkReady(u.Generation, address)
+	return nil
+}
+
+// servePlain is for containers that answer HTTP themselves, as they like: the gateway does not call them.
+func servePlain(u *v1alpha1.FunctionURLConfig, specs []*v1alpha1.FunctionSpec, address string) error {
+	if u.Spec.AuthType == v1alpha1.AuthTypeIAM || u.Spec.CORS != nil {
+		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "authType AWS_IAM and cors are the gateway's, which calls Lambda functions and not "+
+			"containers that answer HTTP themselves; use NONE without cors, and an ingress that does this")
+	}
+	var deviations []string
+	if clusterLocal(specs) {
+		deviations = []string{"The URL can be reached inside the cluster alone, because http.visibility is ClusterLocal."}
+	}
 	u.Status.MarkReady(u.Generation, address, deviations...)
 	return nil
 }
 
-// unsupported says what no pod can do.
-func unsupported(u *v1alpha1.FunctionURLConfig) error {
-	if u.Spec.AuthType == v1alpha1.AuthTypeIAM {
-		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "authType AWS_IAM: signatures are not verified on a cluster yet; "+
-			"use NONE, and an ingress that checks who calls")
+// beyondPods says why the pods' own address is not the URL's; empty if it is.
+func beyondPods(u *v1alpha1.FunctionURLConfig, specs []*v1alpha1.FunctionSpec) string {
+	switch {
+	case u.Spec.AuthType == v1alpha1.AuthTypeIAM:
+		return "authType is AWS_IAM and pods verify no signatures"
+	case u.Spec.CORS != nil:
+		return "pods know no cors"
+	case clusterLocal(specs):
+		return "http.visibility of the function is ClusterLocal"
 	}
-	if u.Spec.CORS != nil {
-		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "cors: a URL on a cluster leads straight to the function, which has to answer browsers itself; "+
-			"remove cors, and answer OPTIONS requests in the function or at the ingress")
+	for _, spec := range specs {
+		if spec.HTTP.InvokeMode != u.Spec.InvokeMode {
+			return fmt.Sprintf("the function's pods answer as its http.invokeMode says, which is %s", spec.HTTP.InvokeMode)
+		}
+		if spec.HTTP.EventFormat != v1alpha1.EventFormatV2 {
+			return fmt.Sprintf("the function's pods make events of http.eventFormat %s", spec.HTTP.EventFormat)
+		}
 	}
-	return nil
+	return ""
 }
 
-// mismatch says where pods answer in another way than the URL asks for: all requests reach them by one door, which is as
-// the function says. Containers that answer HTTP themselves do as they like.
-func mismatch(u *v1alpha1.FunctionURLConfig, spec *v1alpha1.FunctionSpec, protocol v1alpha1.Protocol) error {
-	if protocol == v1alpha1.ProtocolHTTP {
-		return nil
-	}
-	if mode := spec.HTTP.InvokeMode; mode != u.Spec.InvokeMode {
-		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "invokeMode %s: the function's pods answer as its http.invokeMode says, which is %s; set both alike",
-			u.Spec.InvokeMode, mode)
-	}
-	if format := spec.HTTP.EventFormat; format != v1alpha1.EventFormatV2 {
-		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "a function URL makes events of format %s, and the function's http.eventFormat is %s; "+
-			"set that to %[1]s, or use the function's own URL", v1alpha1.EventFormatV2, format)
-	}
-	return nil
+func clusterLocal(specs []*v1alpha1.FunctionSpec) bool {
+	return slices.ContainsFunc(specs, func(s *v1alpha1.FunctionSpec) bool { return s.HTTP.Visibility == v1alpha1.VisibilityClusterLocal })
 }
 
 // target finds the specs of what the URL leads to, with their defaults, and the address; empty if it has none yet.

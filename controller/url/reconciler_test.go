@@ -69,6 +69,10 @@ func url(qualifier string, change ...func(*v1alpha1.FunctionURLConfigSpec)) *v1a
 
 func TestReconcile(t *testing.T) {
 	streams := func(s *v1alpha1.FunctionURLConfigSpec) { s.InvokeMode = v1alpha1.InvokeModeStream }
+	iam := func(s *v1alpha1.FunctionURLConfigSpec) { s.AuthType = v1alpha1.AuthTypeIAM }
+	cors := func(s *v1alpha1.FunctionURLConfigSpec) { s.CORS = &v1alpha1.CORS{} }
+	local := func(f *v1alpha1.Function) { f.Spec.HTTP.Visibility = v1alpha1.VisibilityClusterLocal }
+	plain := func(f *v1alpha1.Function) { f.Status.Protocol = v1alpha1.ProtocolHTTP }
 	cases := map[string]struct {
 		why     string
 		url     *v1alpha1.FunctionURLConfig
@@ -94,12 +98,15 @@ func TestReconcile(t *testing.T) {
 		},
 		"Plain": {
 			"A container that answers HTTP itself streams as it likes.", url("", streams),
-			[]client.Object{function(func(f *v1alpha1.Function) { f.Status.Protocol = v1alpha1.ProtocolHTTP })},
+			[]client.Object{function(plain)},
 			metav1.ConditionTrue, v1alpha1.ReasonReady, "", "http://orders.shop.example",
 		},
 		"Local": {
-			"From where it can be reached is told.", url(""),
-			[]client.Object{function(func(f *v1alpha1.Function) { f.Spec.HTTP.Visibility = v1alpha1.VisibilityClusterLocal })},
+			"Who reaches the gateway reaches it.", url(""), []client.Object{function(local)},
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "visibility of the function is ClusterLocal", "",
+		},
+		"PlainLocal": {
+			"From where it can be reached is told.", url(""), []client.Object{function(local, plain)},
 			metav1.ConditionTrue, v1alpha1.ReasonReady, "inside the cluster alone", "http://orders.shop.example",
 		},
 		"NotYet": {
@@ -113,24 +120,32 @@ func TestReconcile(t *testing.T) {
 		"NoFunction": {"There is no function.", url(""), nil, metav1.ConditionFalse, v1alpha1.ReasonFunctionNotFound, "orders", ""},
 		"NoAlias":    {"There is no alias.", url("live"), []client.Object{function()}, metav1.ConditionFalse, v1alpha1.ReasonAliasNotFound, "live", ""},
 		"IAM": {
-			"Nobody checks signatures.", url("", func(s *v1alpha1.FunctionURLConfigSpec) { s.AuthType = v1alpha1.AuthTypeIAM }), []client.Object{function()},
-			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "use NONE", "",
+			"The gateway verifies signatures.", url("", iam), []client.Object{function()},
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "at /namespaces/shop/_url/" + url("").URLID() + "/ of its own address", "",
 		},
 		"CORS": {
-			"Nobody answers browsers.", url("", func(s *v1alpha1.FunctionURLConfigSpec) { s.CORS = &v1alpha1.CORS{} }), []client.Object{function()},
-			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "remove cors", "",
+			"The gateway answers browsers.", url("", cors), []client.Object{function()},
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "know no cors", "",
 		},
 		"Mode": {
-			"Pods have one door.", url("", streams), []client.Object{function()},
-			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "which is BUFFERED", "",
+			"The gateway has a door for each URL.", url("", streams), []client.Object{function()},
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "which is BUFFERED", "",
 		},
 		"ModeOfVersion": {
 			"What counts is the version's.", url("live"), []client.Object{function(), alias("http://live", "1", "2"), version(1, ""), version(2, v1alpha1.InvokeModeStream)},
-			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "which is RESPONSE_STREAM", "",
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "which is RESPONSE_STREAM", "",
 		},
 		"Format": {
 			"URLs on Lambda know one format.", url(""), []client.Object{function(func(f *v1alpha1.Function) { f.Spec.HTTP.EventFormat = v1alpha1.EventFormatV1 })},
-			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "set that to 2.0", "",
+			metav1.ConditionTrue, v1alpha1.ReasonReady, "eventFormat 1.0", "",
+		},
+		"PlainIAM": {
+			"The gateway does not call it.", url("", iam), []client.Object{function(plain)},
+			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "use NONE without cors", "",
+		},
+		"PlainCORS": {
+			"The gateway does not call it.", url("", cors), []client.Object{function(plain)},
+			metav1.ConditionFalse, v1alpha1.ReasonConfigurationUnsupported, "use NONE without cors", "",
 		},
 		"Invalid": {
 			"It is not what it says.", url("", func(s *v1alpha1.FunctionURLConfigSpec) { s.AuthType = "x" }), []client.Object{function()},

@@ -137,12 +137,12 @@ func (g *gateway) createURLConfig(c *call) (any, error) {
 	return out, nil
 }
 
-// addressed is a new function URL with the address that the engine gives it, if it does so in time: tools keep the one that
-// the reply tells.
+// addressed is a new function URL with the address that the engine gives it, if it gives one and does so in time: tools keep
+// the one that the reply tells.
 func (g *gateway) addressed(ctx context.Context, u *v1alpha1.FunctionURLConfig) *v1alpha1.FunctionURLConfig {
 	ctx, cancel := context.WithTimeout(ctx, g.AwaitURL)
 	defer cancel()
-	for u.Status.URL == "" {
+	for u.Status.URL == "" && !u.Status.Decided(u.Generation) {
 		select {
 		case <-ctx.Done():
 			return u

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"maps"
-	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,14 +14,8 @@ import (
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
 
-const (
-	// urlPath is where function URLs are served on the gateway's own host.
-	urlPath = "/_url/"
-	// urlHost parts a function URL's id from the rest of its host.
-	urlHost = ".lambda-url."
-	// urlIDLength is how long the id of a function URL is, as on AWS.
-	urlIDLength = 32
-)
+// urlHost parts a function URL's id from the rest of its host.
+const urlHost = ".lambda-url."
 
 // URLTarget is what a function URL leads to. Requests become events of format 2.0.
 type URLTarget struct {
@@ -50,27 +42,22 @@ func target(u *v1alpha1.FunctionURLConfig) URLTarget {
 	return t
 }
 
-// urlID is the id of a function URL: 32 characters that follow from the object's uid and cannot be guessed without it.
-func urlID(u *v1alpha1.FunctionURLConfig) string {
-	sum := sha256.Sum256([]byte("url/" + u.UID))
-	text := new(big.Int).SetBytes(sum[:]).Text(36)
-	return (text + strings.Repeat("0", urlIDLength))[:urlIDLength]
+// URLAddress is where a gateway with the address base serves a function URL: at a host of its own if there is a domain for
+// these, else below a path.
+func URLAddress(u *v1alpha1.FunctionURLConfig, base, region, domain string) string {
+	if domain == "" {
+		return base + u.URLPath()
+	}
+	scheme, _, _ := strings.Cut(base, "://")
+	return scheme + "://" + u.URLID() + urlHost + region + "." + domain + "/"
 }
-
-// URLPath is the path below which a gateway serves a function URL on its own host, for engines that show it in the status.
-func URLPath(u *v1alpha1.FunctionURLConfig) string { return urlPath + urlID(u) + "/" }
 
 // address is where a function URL is reached: where the engine says, else here.
 func (g *gateway) address(r *http.Request, u *v1alpha1.FunctionURLConfig) string {
 	if u.Status.URL != "" {
 		return u.Status.URL
 	}
-	base := g.base(r)
-	if g.URLDomain == "" {
-		return base + URLPath(u)
-	}
-	scheme, _, _ := strings.Cut(base, "://")
-	return scheme + "://" + urlID(u) + urlHost + g.Identity.Region + "." + g.URLDomain + "/"
+	return URLAddress(u, g.base(r), g.Identity.Region, g.URLDomain)
 }
 
 // urlOf finds the id of the function URL that a request is for, and the part of the path that belongs to the address.
@@ -78,12 +65,12 @@ func urlOf(r *http.Request) (id, prefix string) {
 	if id, _, ok := strings.Cut(r.Host, urlHost); ok && id != "" && !strings.Contains(id, ".") {
 		return strings.ToLower(id), ""
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, urlPath)
+	rest, ok := strings.CutPrefix(r.URL.Path, v1alpha1.FunctionURLPath)
 	if !ok {
 		return "", ""
 	}
 	id, _, _ = strings.Cut(rest, "/")
-	return id, urlPath + id
+	return id, v1alpha1.FunctionURLPath + id
 }
 
 // ForFunctionURL reports whether a request is for a function URL, which decides itself who may call it, or for a download,
@@ -189,7 +176,7 @@ type urlIndex struct {
 
 // find gets the front door of an id; nil if there is no such URL.
 func (x *urlIndex) find(ctx context.Context, g *gateway, id string) (*door, error) {
-	if len(id) != urlIDLength || g.FrontDoor == nil {
+	if len(id) != v1alpha1.FunctionURLIDLength || g.FrontDoor == nil {
 		return nil, nil
 	}
 	x.mu.Lock()
@@ -200,7 +187,7 @@ func (x *urlIndex) find(ctx context.Context, g *gateway, id string) (*door, erro
 	}
 	u := new(v1alpha1.FunctionURLConfig)
 	err := g.engine.Get(ctx, known.name, u)
-	if isNotFound(err) || err == nil && urlID(u) != id {
+	if isNotFound(err) || err == nil && u.URLID() != id {
 		return nil, nil
 	}
 	if err != nil || u.ResourceVersion == known.revision {
@@ -216,7 +203,7 @@ func (x *urlIndex) search(ctx context.Context, g *gateway, id string) (*door, er
 		return nil, err
 	}
 	for i := range all {
-		if urlID(&all[i]) == id {
+		if all[i].URLID() == id {
 			return x.open(g, &all[i]), nil
 		}
 	}
@@ -232,7 +219,7 @@ func (x *urlIndex) open(g *gateway, u *v1alpha1.FunctionURLConfig) *door {
 	if len(x.doors) >= maxDoors || x.doors == nil {
 		x.doors = make(map[string]*door)
 	}
-	x.doors[urlID(u)] = d
+	x.doors[u.URLID()] = d
 	return d
 }
 

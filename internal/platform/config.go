@@ -26,6 +26,8 @@ const (
 	ConfigMap = "lambkin-config"
 	// Key is the ConfigMap's one key; its value is the YAML form of Config.
 	Key = "config.yaml"
+	// NamespacesPath is where the gateway serves the Lambda API and the function URLs of a namespace: below its name.
+	NamespacesPath = "/namespaces/"
 	// GatewayService is the gateway's Service in Namespace, and GatewayPort the name of its port.
 	GatewayService = "lambkin-gateway"
 	GatewayPort    = "http"

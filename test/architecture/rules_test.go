@@ -103,7 +103,7 @@ func imports() map[string][]string {
 			"api/v1alpha1", "controller/apply", "controller/family", "controller/report", "controller/resources", "controller/watch",
 		},
 		"controller/resourcepolicy": {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
-		"controller/url":            {"api/v1alpha1", "controller/family", "controller/report", "controller/watch"},
+		"controller/url":            {"api/v1alpha1", "controller/family", "controller/report", "controller/watch", "internal/platform"},
 		"controller": {
 			"api/v1alpha1", "controller/alias", "controller/apply", "controller/code", "controller/deploy", "controller/event",
 			"controller/family", "controller/function", "controller/policy", "controller/report", "controller/resourcepolicy", "controller/resources",

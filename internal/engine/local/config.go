@@ -54,8 +54,9 @@ type Config struct {
 	SweepInterval, SweepGrace time.Duration
 	// URL gives the address for plain HTTP requests to a function or an alias, for the status of objects; nil: none.
 	URL func(fn lambda.Name, qualifier string) string
-	// FunctionURL gives the address at which a function URL is served, with its policies; nil: none.
-	FunctionURL func(u *v1alpha1.FunctionURLConfig) string
+	// FunctionURL gives the address at which a function URL is served, with its policies, or a [v1alpha1.Failure] that says why
+	// it is not; nil: none has an address.
+	FunctionURL func(u *v1alpha1.FunctionURLConfig) (string, error)
 	// Observe gives the observer of one function version's pod; nil: none.
 	Observe func(fn lambda.Name, version string) pod.Observer
 	// Transport fetches code and takes records for HTTP destinations; nil is http.DefaultTransport.
@@ -89,7 +90,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.URL = func(lambda.Name, string) string { return "" }
 	}
 	if c.FunctionURL == nil {
-		c.FunctionURL = func(*v1alpha1.FunctionURLConfig) string { return "" }
+		c.FunctionURL = func(*v1alpha1.FunctionURLConfig) (string, error) { return "", nil }
 	}
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport

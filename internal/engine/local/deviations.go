@@ -33,7 +33,7 @@ func unmet(s *v1alpha1.FunctionSpec, sandboxed bool) []string {
 		told = append(told, "pod has no effect on one machine: functions run as the user of the server.")
 	}
 	if s.HTTP != nil && s.HTTP.Visibility == v1alpha1.VisibilityClusterLocal {
-		told = append(told, "http.visibility has no effect on one machine: whoever reaches the server reaches the URL.")
+		told = append(told, "http.visibility ClusterLocal asks for signed requests on one machine, unless the server asks nobody: there is no cluster that could be told by its network.")
 	}
 	return told
 }

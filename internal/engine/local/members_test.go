@@ -139,7 +139,7 @@ func fates() map[string]fate {
 
 		"FunctionURLConfig.functionName":          {effect, "internal/gateway:TestURLConfig"},
 		"FunctionURLConfig.qualifier":             {effect, "internal/gateway:TestURLConfig"},
-		"FunctionURLConfig.authType":              {refused, "internal/engine/local:TestURLs"}, // AWS_IAM
+		"FunctionURLConfig.authType":              {effect, "cli/host:TestFunctionURL"},
 		"FunctionURLConfig.invokeMode":            {effect, "internal/gateway:TestURLConfig"},
 		"FunctionURLConfig.cors.allowCredentials": {effect, "cli/host:TestURLCORS"},
 		"FunctionURLConfig.cors.allowHeaders":     {effect, "cli/host:TestURLCORS"},

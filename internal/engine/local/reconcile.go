@@ -267,25 +267,18 @@ func (e *Engine) reconcileURL(name string) error {
 	if err := e.store.Get(name, u); err != nil {
 		return err
 	}
-	fault := e.urlFault(u)
+	address, fault := "", e.missingAlias(u)
+	if fault == nil {
+		address, fault = e.cfg.FunctionURL(u)
+	}
 	generation := u.Generation
 	return errors.Join(fault, e.store.UpdateStatus(u, func() {
 		if fault != nil {
 			u.Status.MarkFailed(generation, fault)
 			return
 		}
-		u.Status.MarkReady(generation, e.cfg.FunctionURL(u))
+		u.Status.MarkReady(generation, address)
 	}))
-}
-
-// urlFault says why a URL cannot be served as it should: nobody here can tell whose signature is good, so a URL for
-// signed requests would be open to all or, as it is, to none.
-func (e *Engine) urlFault(u *v1alpha1.FunctionURLConfig) error {
-	if u.Spec.AuthType == v1alpha1.AuthTypeIAM {
-		return v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "authType AWS_IAM: signatures cannot be verified on one machine, "+
-			"so the URL refuses every request; use NONE, and a proxy that checks who calls")
-	}
-	return e.missingAlias(u)
 }
 
 func (e *Engine) missingAlias(u *v1alpha1.FunctionURLConfig) error {

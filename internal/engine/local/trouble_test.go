@@ -134,7 +134,12 @@ func TestDeletedFunctionsEventsAreTold(t *testing.T) {
 
 // TestURLs holds that a URL says in its status where it is, or why it answers nobody.
 func TestURLs(t *testing.T) {
-	e := opened(t, Config{FunctionURL: func(u *v1alpha1.FunctionURLConfig) string { return "http://" + u.Name + "/" }}, &theater{})
+	e := opened(t, Config{FunctionURL: func(u *v1alpha1.FunctionURLConfig) (string, error) {
+		if u.Spec.AuthType == v1alpha1.AuthTypeIAM {
+			return "", v1alpha1.Failf(v1alpha1.ReasonConfigurationUnsupported, "nobody verifies signatures here")
+		}
+		return "http://" + u.Name + "/", nil
+	}}, &theater{})
 	deployed(t, e, "f")
 	cases := map[string]struct {
 		reason string
@@ -182,7 +187,7 @@ func TestUnmet(t *testing.T) {
 		}, "The function is for " + string(other)},
 		"Scaling":    {func(s *v1alpha1.FunctionSpec) { s.Scaling = &v1alpha1.Scaling{MinScale: new(int32)} }, "scaling has no effect"},
 		"Pod":        {func(s *v1alpha1.FunctionSpec) { s.Pod = &v1alpha1.Pod{ServiceAccountName: "a"} }, "pod has no effect"},
-		"Visibility": {func(s *v1alpha1.FunctionSpec) { s.HTTP = &v1alpha1.HTTP{Visibility: v1alpha1.VisibilityClusterLocal} }, "http.visibility has no effect"},
+		"Visibility": {func(s *v1alpha1.FunctionSpec) { s.HTTP = &v1alpha1.HTTP{Visibility: v1alpha1.VisibilityClusterLocal} }, "http.visibility ClusterLocal asks for signed requests"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
