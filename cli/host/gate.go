@@ -151,13 +151,32 @@ func (c *configured) routes() http.Handler {
 	watch := sentry{auth: planeAuth{c}, audit: c.gate.audit, replays: &c.replays}
 	plane := remote.GuardOrigin(watch.require(remote.PlaneHandler(c.plane, c.gate.log)))
 	api := remote.Guard(http.HandlerFunc(c.api), c.gate.allowHosts...)
+	public := remote.GuardHost(http.HandlerFunc(c.api), c.gate.allowHosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, planePath) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, planePath):
 			plane.ServeHTTP(w, r) // under any name: behind the API server's proxy it is that server's
-			return
+		case forFunctionURL(r):
+			public.ServeHTTP(w, r) // pages of other origins may use it if its policy says so
+		default:
+			api.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
 	})
+}
+
+// placeOf is the place that a path names.
+func placeOf(path string) place {
+	rest, found := strings.CutPrefix(path, platform.NamespacesPath)
+	if !found {
+		return place{namespace: defaultNamespace}
+	}
+	namespace, _, _ := strings.Cut(rest, "/")
+	return place{namespace: namespace, prefix: platform.NamespacesPath + namespace}
+}
+
+// forFunctionURL reports whether a request is for a function URL, in whatever namespace.
+func forFunctionURL(r *http.Request) bool {
+	return gateway.ForFunctionURL(r.Host, strings.TrimPrefix(r.URL.Path, placeOf(r.URL.Path).prefix))
 }
 
 // plane gives code and invocations of a namespace.
@@ -184,16 +203,12 @@ func checkNamespace(namespace string) error {
 
 // api serves the Lambda API of the namespace that the path names, or else the caller's key.
 func (c *configured) api(w http.ResponseWriter, r *http.Request) {
-	at := place{namespace: defaultNamespace}
-	if rest, found := strings.CutPrefix(r.URL.Path, platform.NamespacesPath); found {
-		at.namespace, _, _ = strings.Cut(rest, "/")
-		at.prefix = platform.NamespacesPath + at.namespace
-	}
+	at := placeOf(r.URL.Path)
 	if err := checkNamespace(at.namespace); err != nil {
 		awshttp.WriteError(w, err)
 		return
 	}
-	if at.prefix == "" && !c.settings.AWSAPI.AllowUnsigned && !gateway.ForFunctionURL(r) {
+	if at.prefix == "" && !c.settings.AWSAPI.AllowUnsigned && !forFunctionURL(r) {
 		caller, signed, err := c.authenticator(at).Authenticate(w, r)
 		if err != nil {
 			awshttp.Refuse(c.gate.log, w, err)

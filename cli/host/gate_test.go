@@ -242,13 +242,15 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// createF makes function f.
+const createF = `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Runtime":"nodejs22.x","Handler":"a.b","Code":{"ZipFile":"` +
+	`UEsDBBQAAAAAAAAAIQC3OnOwAQAAAAEAAAAEAAAAYS5qczFQSwECFAMUAAAAAAAAACEAtzpzsAEAAAABAAAABAAAAAAAAAAAAAAApIEAAAAAYS5qc1BLBQYAAAAAAQABADIAAAAjAAAAAAA="}}`
+
 // TestLambdaAPI makes a function with the Lambda API and finds its code where the reply says.
 func TestLambdaAPI(t *testing.T) {
 	b := newGateway(t)
 	b.configure(b.settings())
-	const create = `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Runtime":"nodejs22.x","Handler":"a.b","Code":{"ZipFile":"` +
-		`UEsDBBQAAAAAAAAAIQC3OnOwAQAAAAEAAAAEAAAAYS5qczFQSwECFAMUAAAAAAAAACEAtzpzsAEAAAABAAAABAAAAAAAAAAAAAAApIEAAAAAYS5qc1BLBQYAAAAAAQABADIAAAAjAAAAAAA="}}`
-	status, text, _ := b.ask(t, http.MethodPost, "localhost", "/namespaces/shop/2015-03-31/functions", create)
+	status, text, _ := b.ask(t, http.MethodPost, "localhost", "/namespaces/shop/2015-03-31/functions", createF)
 	if status != http.StatusCreated {
 		t.Fatalf("CreateFunction: %d %s", status, text)
 	}
@@ -276,6 +278,31 @@ func TestLambdaAPI(t *testing.T) {
 	}
 	if status, text, _ := b.ask(t, http.MethodGet, "localhost", strings.Replace(at.Path, "shop", "default", 1), ""); status != http.StatusForbidden {
 		t.Errorf("download of another namespace's: %d %.20q", status, text)
+	}
+}
+
+// TestPagesReachFunctionURLs holds that web pages may use a function URL if its policy says so, and nothing else.
+func TestPagesReachFunctionURLs(t *testing.T) {
+	b := newGateway(t)
+	b.configure(b.settings())
+	ask := func(path string) (int, string, string) {
+		status, text, header := b.ask(t, http.MethodOptions, "localhost", path, "", "Origin", "https://page.example", "Access-Control-Request-Method", "PUT")
+		return status, text, header.Get("Access-Control-Allow-Origin")
+	}
+	if status, text, _ := ask("/namespaces/shop/2015-03-31/functions"); status != http.StatusForbidden || !strings.Contains(text, "another origin") {
+		t.Errorf("the API: %d %s", status, text)
+	}
+	u := &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{
+		FunctionName: "f", AuthType: v1alpha1.AuthTypeIAM, CORS: &v1alpha1.CORS{AllowOrigins: []string{"https://page.example"}, AllowMethods: []string{"PUT"}},
+	}}
+	if status, text, _ := b.ask(t, http.MethodPost, "localhost", "/namespaces/shop/2015-03-31/functions", createF); status != http.StatusCreated {
+		t.Fatalf("CreateFunction: %d %s", status, text)
+	}
+	if err := b.namespaces["shop"].Create(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	if status, text, origin := ask("/namespaces/shop" + u.URLPath()); status != http.StatusOK || origin != "https://page.example" {
+		t.Errorf("the function URL: %d %s, for %q", status, text, origin)
 	}
 }
 

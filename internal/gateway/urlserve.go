@@ -61,11 +61,11 @@ func (g *gateway) address(r *http.Request, u *v1alpha1.FunctionURLConfig) string
 }
 
 // urlOf finds the id of the function URL that a request is for, and the part of the path that belongs to the address.
-func urlOf(r *http.Request) (id, prefix string) {
-	if id, _, ok := strings.Cut(r.Host, urlHost); ok && id != "" && !strings.Contains(id, ".") {
+func urlOf(host, path string) (id, prefix string) {
+	if id, _, ok := strings.Cut(host, urlHost); ok && id != "" && !strings.Contains(id, ".") {
 		return strings.ToLower(id), ""
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, v1alpha1.FunctionURLPath)
+	rest, ok := strings.CutPrefix(path, v1alpha1.FunctionURLPath)
 	if !ok {
 		return "", ""
 	}
@@ -75,15 +75,15 @@ func urlOf(r *http.Request) (id, prefix string) {
 
 // ForFunctionURL reports whether a request is for a function URL, which decides itself who may call it, or for a download,
 // whose address is its own proof; neither is for the API.
-func ForFunctionURL(r *http.Request) bool {
-	id, prefix := urlOf(r)
-	return id != "" || prefix != "" || strings.HasPrefix(r.URL.Path, downloadPath)
+func ForFunctionURL(host, path string) bool {
+	id, prefix := urlOf(host, path)
+	return id != "" || prefix != "" || strings.HasPrefix(path, downloadPath)
 }
 
 // route parts requests for function URLs from those for the API.
 func (g *gateway) route(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, prefix := urlOf(r)
+		id, prefix := urlOf(r.Host, r.URL.Path)
 		if id == "" && prefix == "" {
 			api.ServeHTTP(w, r)
 			return
