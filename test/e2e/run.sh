@@ -10,7 +10,9 @@ scripts=${SCRIPTS:-.*}
 out=$(mktemp -d)
 failed=0
 
+suite= # the process group of the suite while it runs
 finish() {
+  [ -z "$suite" ] || kill -- "-$suite" || true
   down
   rm -rf "$out"
 }
@@ -38,28 +40,36 @@ go test -c -o "$out/e2e.test" ./test/e2e || exit 1
 go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
 cd test/e2e || exit 1
 run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 30m -test.run "TestScripts/^($scripts)\$"
+
+# The suite and the scripts wait for pods most of the time, so they do so together.
+if [ "$scripts" = '.*' ]; then
+  set -m
+  (cd ../../internal/engine/knative || exit 1; run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 40m -test.run '^TestEngine$'; exit $failed) &
+  suite=$!
+  set +m
+fi
 run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 40m -test.parallel "${PARALLEL:-2}" -test.run "TestScripts/^($scripts)\$"
+[ -z "$suite" ] || wait "$suite" || failed=1
+suite=
 [ -z "${CLUSTER_DIR:-}" ] || run disturbed env E2E_ENGINE=cluster E2E_DISTURB=1 "$out/e2e.test" -test.v -test.timeout 20m -test.parallel 1 -test.run "TestScripts/^(disturb_.*)\$"
-cd ../../internal/engine/knative || exit 1
-[ "$scripts" != '.*' ] || run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 30m -test.run '^TestEngine$'
-cd ../../..
+cd ../..
 
 say "what came of it"
 cat "$out/disturbed" 2>/dev/null >>"$out/cluster" # these were skipped before, so that they hurt nobody else
 awk -v local="$out/local" -v cluster="$out/cluster" '
   function read(file, column,   line, part) {
     while ((getline line < file) > 0)
-      if (match(line, /--- (PASS|FAIL|SKIP): TestScripts\/[^ ]+/)) {
-        split(substr(line, RSTART + 4, RLENGTH - 4), part, ": TestScripts/")
-        result[part[2], column] = part[1]
-        names[part[2]] = 1
+      if (match(line, /--- (PASS|FAIL|SKIP): TestScripts\/[^ ]+ \([0-9.]+s\)/)) {
+        split(substr(line, RSTART + 4, RLENGTH - 4), part, /[ :\/()]+/)
+        result[part[3], column] = part[1] (part[1] == "SKIP" ? "" : " " part[4])
+        names[part[3]] = 1
       }
   }
   BEGIN {
     read(local, 1)
     read(cluster, 2)
-    printf "%-24s %-8s %s\n", "SCRIPT", "LOCAL", "CLUSTER"
-    for (name in names) printf "%-24s %-8s %s\n", name, result[name, 1], result[name, 2] | "sort"
+    printf "%-24s %-14s %s\n", "SCRIPT", "LOCAL", "CLUSTER"
+    for (name in names) printf "%-24s %-14s %s\n", name, result[name, 1], result[name, 2] | "sort"
   }'
 [ ! -e "$out/suite" ] || grep -E '^ *--- (FAIL|SKIP)|^--- ' "$out/suite"
 exit $failed
