@@ -65,7 +65,7 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*ClusterServer, error) 
 		stop()
 		return nil, errors.Join(err, serving.drop())
 	}
-	g.synced, g.engines, g.keys, g.reviews = cluster.Synced, enginesOf(cluster), cluster.Keys, cluster.Reviews
+	g.synced, g.engines, g.urls, g.keys, g.reviews = cluster.Synced, enginesOf(cluster), cluster.URLNamespace, cluster.Keys, cluster.Reviews
 	s := &ClusterServer{URL: serving.url, linger: c.Linger, gate: g, serving: serving, failed: make(chan error, 2), stop: stop}
 	go func() {
 		if err := cluster.Run(watching); err != nil {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -52,6 +53,9 @@ func gatewayNames(domain string) []string {
 // one is for many calls.
 type engines func(namespace string, code engine.Code, direct bool) engine.Engine
 
+// urls finds the namespace that has the function URL of an id; empty if none has.
+type urls func(ctx context.Context, id string) (namespace string, err error)
+
 // gate is the gateway's HTTP handler. What it does follows from the operator's configuration, which may change.
 //
 // Everybody has to say who he is: by the signature of an access key, by the token of a ServiceAccount, or, for code and
@@ -66,6 +70,7 @@ type gate struct {
 	urlDomain  string
 	synced     func() bool
 	engines    func(knative.Settings) engines
+	urls       urls
 	keys       access.Keys
 	reviews    reviews
 
@@ -153,7 +158,10 @@ func (c *configured) routes() http.Handler {
 	api := remote.Guard(http.HandlerFunc(c.api), c.gate.allowHosts...)
 	public := remote.GuardHost(http.HandlerFunc(c.api), c.gate.allowHosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := gateway.HostedURL(r.Host, c.settings.Identity.Region, c.gate.urlDomain)
 		switch {
+		case id != "":
+			c.hosted(w, r, id)
 		case strings.HasPrefix(r.URL.Path, planePath):
 			plane.ServeHTTP(w, r) // under any name: behind the API server's proxy it is that server's
 		case forFunctionURL(r):
@@ -162,6 +170,16 @@ func (c *configured) routes() http.Handler {
 			api.ServeHTTP(w, r)
 		}
 	})
+}
+
+// hosted serves a function URL that has a host of its own. One that is not there is refused as any that may not be called.
+func (c *configured) hosted(w http.ResponseWriter, r *http.Request, id string) {
+	namespace, err := c.gate.urls(r.Context(), id)
+	if err != nil {
+		awshttp.WriteError(w, err)
+		return
+	}
+	c.apiOf(place{namespace: cmp.Or(namespace, defaultNamespace)}).ServeHTTP(w, r)
 }
 
 // placeOf is the place that a path names.
@@ -209,7 +227,7 @@ func (c *configured) api(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if at.prefix == "" && !c.settings.AWSAPI.AllowUnsigned && !forFunctionURL(r) {
-		caller, signed, err := c.authenticator(at).Authenticate(w, r)
+		caller, signed, err := c.authenticator(at.prefix, "").Authenticate(w, r)
 		if err != nil {
 			awshttp.Refuse(c.gate.log, w, err)
 			return
@@ -222,13 +240,12 @@ func (c *configured) api(w http.ResponseWriter, r *http.Request) {
 	c.apiOf(at).ServeHTTP(w, awshttp.WithoutPrefix(r, at.prefix))
 }
 
-// authenticator finds out who sends requests to the Lambda API at a place.
-func (c *configured) authenticator(at place) gateway.Authenticator {
-	signatures := &gateway.Signatures{Keys: c.gate.keys, Identity: c.settings.Identity.Lambda(), TempDir: c.gate.tempDir, Prefix: at.prefix}
-	if at.prefix != "" {
-		signatures.Namespace = at.namespace
-	}
-	return apiAuth{signatures: signatures, tokens: tokens{c.gate.reviews, c.settings.Identity.Lambda()}, namespace: signatures.Namespace}
+// authenticator finds out who sends requests whose paths begin with prefix: whoever is for the namespace, or for any if that is
+// empty.
+func (c *configured) authenticator(prefix, namespace string) gateway.Authenticator {
+	identity := c.settings.Identity.Lambda()
+	signatures := &gateway.Signatures{Keys: c.gate.keys, Identity: identity, TempDir: c.gate.tempDir, Prefix: prefix, Namespace: namespace}
+	return apiAuth{signatures: signatures, tokens: tokens{c.gate.reviews, identity}, namespace: namespace}
 }
 
 // apiOf keeps the handlers that it makes.
@@ -256,7 +273,7 @@ func (c *configured) apiOf(at place) http.Handler {
 		config.BasePath = platform.NamespacesPath + at.namespace // addresses carry no key that would say it
 	}
 	if !c.settings.AWSAPI.AllowUnsigned {
-		config.Authenticator = c.authenticator(at)
+		config.Authenticator = c.authenticator(at.prefix, at.namespace)
 	}
 	c.apis[at] = gateway.New(e, config)
 	return c.apis[at]

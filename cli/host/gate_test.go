@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/access"
@@ -99,7 +101,7 @@ func newGateway(t *testing.T) *gatewayBench {
 	b.gate = &gate{log: slog.New(slog.DiscardHandler), tempDir: t.TempDir(), allowHosts: append(gatewayNames(""), "lambda.example.com")}
 	b.gate.audit, b.gate.synced, b.gate.reviews = b.gate.log, b.synced.Load, b
 	b.keys = access.Open(t.TempDir())
-	b.gate.keys = b.keys
+	b.gate.keys, b.gate.urls, b.gate.urlDomain = b.keys, b.urlNamespace, "urls.example"
 	b.gate.engines = func(knative.Settings) engines {
 		return func(namespace string, code engine.Code, direct bool) engine.Engine {
 			if direct {
@@ -112,6 +114,19 @@ func newGateway(t *testing.T) *gatewayBench {
 	t.Cleanup(srv.Close)
 	b.url = srv.URL
 	return b
+}
+
+func (b *gatewayBench) urlNamespace(ctx context.Context, id string) (string, error) {
+	for namespace, e := range b.namespaces {
+		var all v1alpha1.FunctionURLConfigList
+		if err := e.List(ctx, &all, nil); err != nil {
+			return "", err
+		}
+		if slices.ContainsFunc(all.Items, func(u v1alpha1.FunctionURLConfig) bool { return u.URLID() == id }) {
+			return namespace, nil
+		}
+	}
+	return "", nil
 }
 
 // settings are those of an operator who has done all there is to do.
@@ -312,10 +327,16 @@ func TestEverybodyHasToSayWhoHeIs(t *testing.T) {
 	s := b.settings()
 	s.AWSAPI.AllowUnsigned = false
 	b.configure(s)
+	urls := map[string]string{}
 	for namespace, e := range b.namespaces {
-		if err := e.Create(t.Context(), &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "in-" + namespace}}); err != nil {
-			t.Fatal(err)
+		u := &v1alpha1.FunctionURLConfig{Spec: v1alpha1.FunctionURLConfigSpec{FunctionName: "in-" + namespace, AuthType: v1alpha1.AuthTypeIAM}}
+		u.UID = types.UID(namespace)
+		for _, o := range []v1alpha1.Object{&v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "in-" + namespace}}, u} {
+			if err := e.Create(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
 		}
+		urls[namespace] = u.URLID()
 	}
 	key := func(namespace, policy string) func(r *http.Request) *http.Request {
 		text, _ := access.Named(policy)
@@ -352,11 +373,12 @@ func TestEverybodyHasToSayWhoHeIs(t *testing.T) {
 		{Namespace: "shop", Verb: "list", Resource: "functions"},
 		{Namespace: "default", Verb: "create", Resource: "functions", Subresource: "invocations", Name: "in-default"},
 	}
+	const host = ".lambda-url.us-east-1.urls.example"
 	const list, inShop, inDefault = "/2015-03-31/functions", "/namespaces/shop/2015-03-31/functions", "/namespaces/default/2015-03-31/functions"
 	for name, tc := range map[string]struct {
 		reason       string
 		who          func(r *http.Request) *http.Request
-		method, path string
+		method, path string // from a host's name on if it is not the gateway's own
 		status       int
 		text         string
 	}{
@@ -379,11 +401,20 @@ func TestEverybodyHasToSayWhoHeIs(t *testing.T) {
 		"TokenPerson":    {"a token of a person is not ours to take", token(knative.TokenAudience + " ada"), "GET", list, 403, "not that of a ServiceAccount"},
 		"TokenOfPlane":   {"a token of the plane is for the plane", token(knative.PlaneAudience + " system:serviceaccount:shop:runner"), "GET", list, 403, "invalid"},
 		"NoURL":          {"", nobody, "GET", "/_url/" + strings.Repeat("0", 32) + "/", 403, "Forbidden"},
+		"NoHost":         {"", everywhere, "GET", strings.Repeat("0", 32) + host + "/", 403, "Forbidden"},
+		"URL":            {"a function URL is its namespace's", everywhere, "POST", "/_url/" + urls["default"] + "/", 200, ""},
+		"URLElsewhere":   {"and not for keys of others", shop, "POST", "/_url/" + urls["default"] + "/", 403, "Forbidden"},
+		"URLPath":        {"", shop, "POST", "/namespaces/shop/_url/" + urls["shop"] + "/", 200, ""},
+		"URLHost":        {"a host of its own needs no namespace", shop, "POST", urls["shop"] + host + "/", 200, ""},
+		"HostElsewhere":  {"and opens none either", shop, "POST", urls["default"] + host + "/", 403, "Forbidden"},
+		"HostNobody":     {"", nobody, "POST", urls["shop"] + host + "/", 403, "Forbidden"},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), tc.method, b.url+tc.path, strings.NewReader("{}"))
+		at, path, _ := strings.Cut(tc.path, "/")
+		r, err := http.NewRequestWithContext(t.Context(), tc.method, b.url+"/"+path, strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Host = cmp.Or(at, r.Host)
 		res, err := http.DefaultClient.Do(tc.who(r))
 		if err != nil {
 			t.Fatal(err)

@@ -219,7 +219,7 @@ func (s *Server) doorOf(c Config, doors *doors, own, api http.Handler) http.Hand
 		switch {
 		case found:
 			remote.GuardHost(doors.of(ref, prefix), c.AllowHosts...).ServeHTTP(w, r)
-		case c.ownsURL(r.Host):
+		case gateway.HostedURL(r.Host, c.Identity.Region, c.URLDomain) != "":
 			api.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, v1alpha1.FunctionURLPath) || strings.Contains(r.Host, ".lambda-url."):
 			public.ServeHTTP(w, r)
@@ -235,12 +235,6 @@ func reach(m *messaging.Client) func(arn string) error {
 		return nil
 	}
 	return func(arn string) error { return m.Endpoints().Check(arn) }
-}
-
-// ownsURL reports whether a host is that of a function URL below our domain: ID.lambda-url.REGION.DOMAIN.
-func (c Config) ownsURL(host string) bool {
-	id, ok := strings.CutSuffix(host, ".lambda-url."+c.Identity.Region+"."+c.URLDomain)
-	return ok && c.URLDomain != "" && id != "" && !strings.Contains(id, ".")
 }
 
 // endWith ends the context of requests when closing ends.

@@ -73,6 +73,15 @@ func urlOf(host, path string) (id, prefix string) {
 	return id, v1alpha1.FunctionURLPath + id
 }
 
+// HostedURL is the id of the function URL whose host this is, ID.lambda-url.REGION.DOMAIN; empty if it is the host of none.
+func HostedURL(host, region, domain string) string {
+	id, ok := strings.CutSuffix(strings.ToLower(host), urlHost+region+"."+domain)
+	if !ok || domain == "" || strings.Contains(id, ".") {
+		return ""
+	}
+	return id
+}
+
 // ForFunctionURL reports whether a request is for a function URL, which decides itself who may call it, or for a download,
 // whose address is its own proof; neither is for the API.
 func ForFunctionURL(host, path string) bool {

@@ -95,7 +95,12 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 	}
 	keys := &Keys{log: c.Log, byID: map[string]*access.Issued{}, bySaved: map[string]string{}}
 	cl := &Cluster{Keys: keys, Reviews: reviews, conn: conn, cache: objects, transport: NewTransport(), domain: c.Domain, log: c.Log}
-	for _, obj := range []client.Object{&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &corev1.Secret{}, &corev1.ConfigMap{}} {
+	if err := objects.IndexField(ctx, &v1alpha1.FunctionURLConfig{}, indexURL, urlIDs); err != nil {
+		return nil, fmt.Errorf("index function URLs: %w", err)
+	}
+	for _, obj := range []client.Object{
+		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.FunctionURLConfig{}, &corev1.Secret{}, &corev1.ConfigMap{},
+	} {
 		informer, err := objects.GetInformer(ctx, obj, cache.BlockUntilSynced(false))
 		if err != nil {
 			return nil, fmt.Errorf("watch %T: %w", obj, err)
@@ -109,6 +114,29 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 		return nil, err
 	}
 	return cl, nil
+}
+
+// indexURL finds function URLs by their ids.
+const indexURL = "urlID"
+
+func urlIDs(obj client.Object) []string {
+	u, ok := obj.(*v1alpha1.FunctionURLConfig)
+	if !ok {
+		return nil
+	}
+	return []string{u.URLID()}
+}
+
+// URLNamespace finds the namespace that has the function URL of an id; empty if none has, as far as is known here.
+func (c *Cluster) URLNamespace(ctx context.Context, id string) (string, error) {
+	var found v1alpha1.FunctionURLConfigList
+	if err := c.cache.List(ctx, &found, client.MatchingFields{indexURL: id}); err != nil {
+		return "", fmt.Errorf("find the function URL %q: %w", id, err)
+	}
+	if len(found.Items) == 0 {
+		return "", nil
+	}
+	return found.Items[0].Namespace, nil
 }
 
 // inOurNamespace restricts what is watched to objects of our own namespace with one value of a field.

@@ -124,12 +124,14 @@ func keySecret(t *testing.T, id string) *corev1.Secret {
 // TestCluster reads the configuration and the functions, and follows both.
 func TestCluster(t *testing.T) {
 	group := v1alpha1.GroupVersion().String()
+	knownURL := &v1alpha1.FunctionURLConfig{ObjectMeta: metav1.ObjectMeta{Name: "f", Namespace: "shop", UID: "u1", ResourceVersion: "5"}}
 	api := &watched{watchers: map[string][]chan string{}, closing: make(chan struct{}), lists: map[string]string{
-		"functions":  list("FunctionList", group, readyFunction("f")),
-		"versions":   list("VersionList", group),
-		"aliases":    list("AliasList", group),
-		"secrets":    list("SecretList", "v1", keySecret(t, "LKIAAAAAAAAAAAAAAAAA"), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Type: access.SecretType}),
-		"configmaps": list("ConfigMapList", "v1", configMap("5", "registry: {prefix: first.example/x}")),
+		"functions":          list("FunctionList", group, readyFunction("f")),
+		"versions":           list("VersionList", group),
+		"aliases":            list("AliasList", group),
+		"functionurlconfigs": list("FunctionURLConfigList", group, knownURL),
+		"secrets":            list("SecretList", "v1", keySecret(t, "LKIAAAAAAAAAAAAAAAAA"), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Type: access.SecretType}),
+		"configmaps":         list("ConfigMapList", "v1", configMap("5", "registry: {prefix: first.example/x}")),
 	}}
 	srv := httptest.NewServer(api)
 	defer srv.Close()
@@ -147,6 +149,11 @@ func TestCluster(t *testing.T) {
 		t.Errorf("settings %+v", s)
 	}
 	eventually(t, "everything to be read", c.Synced)
+	for id, want := range map[string]string{knownURL.URLID(): "shop", strings.Repeat("0", v1alpha1.FunctionURLIDLength): ""} {
+		if found, err := c.URLNamespace(ctx, id); err != nil || found != want {
+			t.Errorf("the function URL %s is in namespace %q, %v; want %q", id, found, err, want)
+		}
+	}
 	lookup := func(id string) lambda.Code {
 		_, err := c.Keys.Lookup(ctx, id)
 		return lambda.CodeOf(err)
