@@ -1,6 +1,29 @@
 package bootstrap_test
 
-import "testing"
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rubyAPI is the version in the names of folders of gems, such as 3.1.0, that this machine's Ruby looks for.
+func rubyAPI(t *testing.T) string {
+	out, err := exec.CommandContext(t.Context(), "ruby", "-e", "print Gem.ruby_api_version").Output()
+	if err != nil {
+		t.Skip("ruby is not installed: apt-get install ruby")
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// gem is a function beside a gem named dep that is installed in folder.
+func gem(folder, function string) map[string]string {
+	return map[string]string{
+		"app.rb":                             function,
+		folder + "gems/dep-1.0.0/lib/dep.rb": "DEP = 'gem'",
+		folder + "specifications/dep-1.0.0.gemspec": "Gem::Specification.new do |s|\n  s.name = 'dep'\n  s.version = '1.0.0'\n" +
+			"  s.summary = 'a gem'\n  s.authors = ['us']\n  s.files = ['lib/dep.rb']\nend\n",
+	}
+}
 
 func TestRubyHandlers(t *testing.T) {
 	runScripts(t, "ruby3.3", map[string]script{
@@ -21,6 +44,14 @@ func TestRubyHandlers(t *testing.T) {
 			reason: "layers lie in /opt/ruby/lib", handler: "app.handler",
 			files: map[string]string{"opt/ruby/lib/dep.rb": "DEP = 'layer'", "app.rb": "require 'dep'\ndef handler(event:, context:) = DEP"},
 			steps: once(`"layer"`),
+		},
+		"gem of another Ruby": {
+			reason: "bundler names the folder after the Ruby that runs, and the runtime's id names one that this machine may lack", handler: "app.handler",
+			files: gem("vendor/bundle/ruby/"+rubyAPI(t)+"/", "require 'dep'\ndef handler(event:, context:) = DEP"), steps: once(`"gem"`),
+		},
+		"gem of another Ruby in a layer": {
+			reason: "as in the code", handler: "app.handler",
+			files: gem("opt/ruby/gems/"+rubyAPI(t)+"/", "require 'dep'\ndef handler(event:, context:) = DEP"), steps: once(`"gem"`),
 		},
 		"result that is no JSON": {
 			reason: "the fault is the function's", handler: "app.handler",

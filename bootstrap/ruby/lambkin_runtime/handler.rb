@@ -8,10 +8,21 @@ module LambkinRuntime
     # Loads the file, with the function's folder on the load path.
     def self.load(task_root, name)
       file, receiver, method = split(name)
+      find_gems
       $LOAD_PATH.unshift(task_root) unless $LOAD_PATH.include?(task_root)
       require File.expand_path(file, task_root)
       new(receiver ? constant(receiver, name) : TOPLEVEL_BINDING.receiver, method, name)
     end
+
+    # Bundler puts gems below the version of the Ruby that runs it, and GEM_PATH names that of the runtime's id. Where a
+    # runtime is run by another Ruby, gems of both are found.
+    def self.find_gems
+      own = Gem.path.map { |folder| folder.sub(%r{/\d+\.\d+\.\d+\z}, "/#{Gem.ruby_api_version}") }
+      return if (own - Gem.path).empty?
+
+      Gem.paths = { 'GEM_HOME' => Gem.dir, 'GEM_PATH' => (Gem.path | own).join(File::PATH_SEPARATOR) }
+    end
+    private_class_method :find_gems
 
     def self.constant(receiver, name)
       Object.const_get(receiver)
