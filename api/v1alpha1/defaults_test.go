@@ -54,6 +54,40 @@ func TestFunctionDefaultDepends(t *testing.T) {
 	}
 }
 
+func TestTakesDefaults(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		code   Code
+		want   bool
+	}{
+		"zip":        {"Code is Lambda's.", Code{Zip: &Blob{}}, true},
+		"source":     {"So is what it is built from.", Code{Source: &Source{}}, true},
+		"image":      {"It may listen for HTTP.", Code{Image: &Image{URI: "x"}}, false},
+		"HTTP image": {"It does.", Code{Image: &Image{URI: "x", Protocol: ProtocolHTTP}}, false},
+		"Lambda's":   {"Who says so is believed.", Code{Image: &Image{URI: "x", Protocol: ProtocolLambda}}, true},
+		"dockerfile": {"What it makes is an image like any other.", Code{Source: &Source{Dockerfile: "Dockerfile"}}, false},
+	}
+	for name, tc := range cases {
+		spec := FunctionSpec{Code: tc.code}
+		if got := spec.TakesDefaults(); got != tc.want {
+			t.Errorf("%s: %t: %s", name, got, tc.reason)
+		}
+	}
+}
+
+func TestEffective(t *testing.T) {
+	given := FunctionSpec{Code: Code{Image: &Image{URI: "x"}}, MemorySize: 256}
+	for found, want := range map[Protocol]int32{"": 3, ProtocolLambda: 3, ProtocolHTTP: 0} {
+		got := given.Effective(found)
+		if got.Timeout != want || got.MemorySize != 256 {
+			t.Errorf("of an image that speaks %q: timeout %d, want %d; memory %d", found, got.Timeout, want, got.MemorySize)
+		}
+	}
+	if given.Timeout != 0 || given.HTTP != nil {
+		t.Errorf("the spec itself was changed: %+v", given)
+	}
+}
+
 func TestAsyncEffective(t *testing.T) {
 	var none *Async
 	if none.RetryAttempts() != 2 || none.EventAge() != 6*time.Hour {

@@ -32,6 +32,26 @@ func (f *Function) Default() {
 	f.Spec.setDefaults()
 }
 
+// TakesDefaults reports whether the Lambda API's defaults hold for what the spec leaves out, whatever is found out later.
+// They do not hold for a container that answers HTTP itself, which knows nothing of Lambda, and an image that does not say
+// what it speaks may be one.
+func (s *FunctionSpec) TakesDefaults() bool {
+	if s.Code.packageType() == PackageTypeZip {
+		return true
+	}
+	return s.Code.Image != nil && s.Code.Image.Protocol == ProtocolLambda
+}
+
+// Effective is a copy of the spec with the defaults that hold for it. found is what its container is known to speak, as
+// status.protocol tells it: where that is HTTP, what the spec leaves out is up to the cluster and stays empty.
+func (s *FunctionSpec) Effective(found Protocol) *FunctionSpec {
+	e := s.DeepCopy()
+	if found != ProtocolHTTP {
+		e.setDefaults()
+	}
+	return e
+}
+
 func (s *FunctionSpec) setDefaults() {
 	if s.PackageType == "" {
 		s.PackageType = s.Code.packageType()

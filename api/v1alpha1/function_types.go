@@ -206,7 +206,8 @@ type Image struct {
 	// WorkingDirectory replaces the image's WORKDIR.
 	// +optional
 	WorkingDirectory string `json:"workingDirectory,omitempty"`
-	// Protocol is what the container speaks. Empty: found out from the image, and told in status.protocol.
+	// Protocol is what the container speaks. Empty: found out from the image, and told in status.protocol. Containers that
+	// speak http know nothing of Lambda, so what the spec leaves out of memory, time and concurrency is Knative's default.
 	// +optional
 	Protocol Protocol `json:"protocol,omitempty"`
 }

@@ -120,7 +120,11 @@ func (o *applyOptions) complete(ctx context.Context, s *step) error {
 		}
 	}
 	s.doc.Object.SetResourceVersion("") // a manifest says what shall be, whatever was there when "get" printed it
-	s.doc.Object.Default()              // also gives it the name under which it is written
+	whole, err := defaulted(s.doc.Object)
+	if err != nil {
+		return err
+	}
+	s.doc.Object.SetName(whole.GetName()) // which may follow from the spec
 	return validate(s.doc.Object)
 }
 
@@ -168,7 +172,9 @@ func (o *applyOptions) apply(ctx context.Context, e engine.Engine, s step) error
 func (o *applyOptions) printDry(steps []step) error {
 	objects := make([]v1alpha1.Object, 0, len(steps))
 	for _, s := range steps {
-		s.doc.Object.Default()
+		if !o.app.onCluster() { // there, what was asked for and what is a default are not the same
+			s.doc.Object.Default()
+		}
 		objects = append(objects, typed(s.doc.Object))
 	}
 	if o.app.flags.output == "json" || o.app.flags.output == "name" {

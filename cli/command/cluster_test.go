@@ -468,6 +468,10 @@ func TestDryRunOnCluster(t *testing.T) {
 			t.Errorf("%s: what was asked for and nothing else (-want +got):\n%s", flag, diff)
 		}
 	}
+	dir := f.folder("manifests", "web.yaml", "apiVersion: lambkin.dev/v1alpha1\nkind: Function\nmetadata: {name: web}\nspec: {code: {image: {uri: r.example/a:1}}}\n")
+	if out := f.ok("apply", "-f", filepath.Join(dir, "web.yaml"), "--dry-run"); strings.Contains(out, "timeout") {
+		t.Errorf("apply: it was not asked for all of\n%s", out)
+	}
 	if code, _, _ := f.run("get", "app"); code != 1 {
 		t.Error("it was deployed")
 	}

@@ -97,12 +97,12 @@ func (a *App) printFacts(facts []fact) {
 
 // factsOf says what a function is. Values of variables are not shown: they may be secrets.
 func factsOf(fn *v1alpha1.Function) []fact {
-	s := fn.Spec
+	s := fn.Spec.Effective(fn.Status.Protocol)
 	facts := []fact{
 		{"Name", lambdaName(fn)}, {"Description", strings.ReplaceAll(s.Description, "\n", " ")},
 		{"Runtime", s.Runtime}, {"Handler", s.Handler}, {"Code", codeOf(fn)},
 		{"Architecture", join(s.Architectures)},
-		{"Memory", fmt.Sprintf("%d MB", s.MemorySize)}, {"Timeout", fmt.Sprintf("%d s", s.Timeout)},
+		{"Memory", quantity(s.MemorySize, "MB")}, {"Timeout", quantity(s.Timeout, "s")},
 		{"Layers", strings.Join(s.Layers, ", ")},
 	}
 	if s.Environment != nil {
@@ -122,6 +122,14 @@ func factsOf(fn *v1alpha1.Function) []fact {
 		facts = append(facts, fact{"Last modified", t.UTC().Format("2006-01-02 15:04:05 MST")})
 	}
 	return facts
+}
+
+// quantity is a number with its unit; empty where nothing is set, as in containers that answer HTTP themselves.
+func quantity(n int32, unit string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }
 
 // clusterFacts are those that only a cluster has.

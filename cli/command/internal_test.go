@@ -233,6 +233,23 @@ func TestForgetCode(t *testing.T) {
 	}
 }
 
+// TestWhatIsShownOfSettings holds that defaults are shown where they hold: objects of a cluster do not have them.
+func TestWhatIsShownOfSettings(t *testing.T) {
+	for protocol, want := range map[v1alpha1.Protocol]string{v1alpha1.ProtocolLambda: "128 MB, 3 s", v1alpha1.ProtocolHTTP: ", "} {
+		fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "f"}, Status: v1alpha1.FunctionStatus{Protocol: protocol}}
+		if row := functionMore(fn); row[1]+", "+row[2] != want {
+			t.Errorf("get: what speaks %q has %q", protocol, row)
+		}
+		values := map[string]string{}
+		for _, fact := range factsOf(fn) {
+			values[fact.name] = fact.value
+		}
+		if got := values["Memory"] + ", " + values["Timeout"]; got != want {
+			t.Errorf("describe: what speaks %q has %q, want %q", protocol, got, want)
+		}
+	}
+}
+
 func TestNameAndPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	writeTree(t, "orders/index.mjs", "", "tool.sh", "", "plain", "")

@@ -90,7 +90,8 @@ func functionRow(obj v1alpha1.Object, now time.Time) []string {
 
 func functionMore(obj v1alpha1.Object) []string {
 	fn, _ := obj.(*v1alpha1.Function)
-	return []string{fn.Spec.Handler, fmt.Sprintf("%d MB", fn.Spec.MemorySize), fmt.Sprintf("%d s", fn.Spec.Timeout), terminal.Bytes(fn.Status.CodeSize), fn.Status.Revision}
+	s := fn.Spec.Effective(fn.Status.Protocol)
+	return []string{s.Handler, quantity(s.MemorySize, "MB"), quantity(s.Timeout, "s"), terminal.Bytes(fn.Status.CodeSize), fn.Status.Revision}
 }
 
 func versionKind() kind {

@@ -68,16 +68,25 @@ func write(ctx context.Context, e engine.Objects, obj v1alpha1.Object) (change, 
 
 // validate checks an object as the server will, so that all faults are told before anything is sent.
 func validate(obj v1alpha1.Object) error {
-	checked, ok := obj.DeepCopyObject().(v1alpha1.Object)
-	if !ok {
-		return fmt.Errorf("%T is no object", obj)
+	checked, err := defaulted(obj)
+	if err != nil {
+		return err
 	}
-	checked.Default()
 	faults := checked.Validate().ToAggregate()
 	if faults == nil {
 		return nil
 	}
 	return &lambda.Error{Code: lambda.CodeInvalidParameterValue, Message: faults.Error(), Err: faults}
+}
+
+// defaulted is a copy of an object with all defaults. What is written has none: which of them hold, the engine knows.
+func defaulted(obj v1alpha1.Object) (v1alpha1.Object, error) {
+	whole, ok := obj.DeepCopyObject().(v1alpha1.Object)
+	if !ok {
+		return nil, fmt.Errorf("%T is no object", obj)
+	}
+	whole.Default()
+	return whole, nil
 }
 
 // uploadZip stores an archive under its digest.

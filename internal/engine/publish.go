@@ -58,6 +58,9 @@ func MakeVersion(fn *v1alpha1.Function, number int64, description string) *v1alp
 	}
 	v := &v1alpha1.Version{Spec: v1alpha1.VersionSpec{FunctionName: spec.FunctionName, Version: number, Function: spec, Image: servingImage(fn)}}
 	v.Default()
+	if !spec.TakesDefaults() {
+		v.Spec.Function = spec
+	}
 	return v
 }
 
@@ -85,7 +88,7 @@ func sameVersion(old, fresh *v1alpha1.Version) bool {
 	if old.Spec.Image != "" && fresh.Spec.Image != "" && old.Spec.Image != fresh.Spec.Image {
 		return false
 	}
-	a, b := old.Spec.Function.DeepCopy(), fresh.Spec.Function.DeepCopy()
+	a, b := old.Spec.Function.Effective(""), fresh.Spec.Function.Effective("")
 	a.Description, b.Description = "", ""
 	return equality.Semantic.DeepEqual(a, b)
 }

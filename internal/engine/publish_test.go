@@ -60,6 +60,27 @@ func newFunction(t *testing.T, o objects) *v1alpha1.Function {
 	return fn
 }
 
+// TestVersionOfAnImage holds that a version asks for no more than its function does: of a container that answers HTTP the
+// controller has to see it.
+func TestVersionOfAnImage(t *testing.T) {
+	fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "web", Code: v1alpha1.Code{Image: &v1alpha1.Image{URI: "x"}}, MemorySize: 256}}
+	v := engine.MakeVersion(fn, 1, "")
+	if s := v.Spec.Function; s.MemorySize != 256 || s.Timeout != 0 || s.Concurrency != nil || v.Name != "web.1" {
+		t.Errorf("version %+v", v)
+	}
+	o := newObjects(t) // which keeps defaults
+	if err := o.Create(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+	if _, made, err := engine.PublishVersion(t.Context(), o, fn, ""); err != nil || !made {
+		t.Fatalf("made: %t, %v", made, err)
+	}
+	fn.Spec.Timeout, fn.Spec.Concurrency = 0, nil
+	if v, made, err := engine.PublishVersion(t.Context(), o, fn, ""); err != nil || made {
+		t.Errorf("a default that is left out makes version %d (%v), although nothing has changed", v.Spec.Version, err)
+	}
+}
+
 func TestMakeVersion(t *testing.T) {
 	o := newObjects(t)
 	fn := newFunction(t, o)

@@ -102,13 +102,15 @@ type (
 
 // configuration makes the API's form of a snapshot, without its state. Sizes of layers are looked up by the caller.
 func (g *gateway) configuration(s snapshot, layerSizes map[string]int64) functionConfiguration {
+	revisionID := snapshotRevision(s) // of what is kept
+	s.spec = s.spec.Effective(s.status.Protocol)
 	c := functionConfiguration{
 		FunctionName: s.spec.FunctionName, FunctionArn: s.arn, Version: s.version,
 		Runtime: s.spec.Runtime, Role: s.spec.Role, Handler: s.spec.Handler, Description: s.spec.Description,
 		Timeout: s.spec.Timeout, MemorySize: s.spec.MemorySize, PackageType: s.spec.PackageType,
 		Architectures: s.spec.Architectures,
 		LastModified:  modified(s).UTC().Format(textTime),
-		RevisionId:    snapshotRevision(s),
+		RevisionId:    revisionID,
 		SnapStart:     snapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
 	}
 	if s.spec.IsolatesTenants() {

@@ -140,7 +140,7 @@ func sleep(ctx context.Context, pause time.Duration) error {
 
 // call sends an invocation to a front door. It is sent again only if no connection came about, since then nothing has run.
 func (d *Doors) call(ctx context.Context, namespace string, to *route, in *lambda.Invocation) (*lambda.Result, error) {
-	limit := time.Duration(to.spec.Timeout)*time.Second + startAllowance
+	limit := time.Duration(to.spec.Effective(to.status.Protocol).Timeout)*time.Second + startAllowance
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	door := remote.FrontDoor(&http.Client{Transport: d.Transport, CheckRedirect: noRedirect}, d.address(namespace, to.service))

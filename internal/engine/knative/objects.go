@@ -202,12 +202,37 @@ func (e *Engine) Create(ctx context.Context, obj v1alpha1.Object) error {
 	if err := e.admit(ctx, made); err != nil {
 		return err
 	}
+	keepAsked(made, obj)
 	if err := e.create(ctx, made); err != nil {
 		return objectError(ctx, kindOf(made), made.GetName(), err)
 	}
 	stamp(made)
 	assign(obj, made)
 	return nil
+}
+
+// keepAsked takes those defaults out of made again that may not hold for it: what an image speaks is found out later, and of
+// one that speaks HTTP the controller has to see what was asked for. asked is the object before it got them.
+func keepAsked(made, asked v1alpha1.Object) {
+	switch made := made.(type) {
+	case *v1alpha1.Function:
+		if from, ok := asked.(*v1alpha1.Function); ok {
+			withoutDefaults(&made.Spec, &from.Spec)
+		}
+	case *v1alpha1.Version:
+		if from, ok := asked.(*v1alpha1.Version); ok {
+			withoutDefaults(&made.Spec.Function, &from.Spec.Function)
+		}
+	}
+}
+
+func withoutDefaults(made, asked *v1alpha1.FunctionSpec) {
+	if made.TakesDefaults() {
+		return
+	}
+	name, kind := made.FunctionName, made.PackageType
+	asked.DeepCopyInto(made)
+	made.FunctionName, made.PackageType = name, kind
 }
 
 // blank takes out of an object what the API server sets, and puts it into the namespace.
@@ -259,6 +284,7 @@ func (e *Engine) Update(ctx context.Context, obj v1alpha1.Object) error {
 			return err
 		}
 		inherit(made, was)
+		keepAsked(made, obj)
 		err := e.Client.Update(ctx, made)
 		if apierrors.IsConflict(err) && obj.GetResourceVersion() == "" {
 			continue // somebody else was faster; the caller wants to replace whatever is there

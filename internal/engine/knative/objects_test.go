@@ -71,6 +71,48 @@ func TestPoliciesBelongToWhatTheyAreFor(t *testing.T) {
 	}
 }
 
+// TestImagesKeepWhatWasAsked holds that an image that may listen for HTTP is kept without the Lambda API's defaults, which
+// the controller could not tell from what was asked for.
+func TestImagesKeepWhatWasAsked(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		code    v1alpha1.Code
+		timeout int32 // that is kept
+	}{
+		"image":        {"What it speaks is found out later.", v1alpha1.Code{Image: &v1alpha1.Image{URI: "a/b:1"}}, 0},
+		"HTTP image":   {"It knows nothing of Lambda.", v1alpha1.Code{Image: &v1alpha1.Image{URI: "a/b:1", Protocol: v1alpha1.ProtocolHTTP}}, 0},
+		"Lambda image": {"It is said to be Lambda's.", v1alpha1.Code{Image: &v1alpha1.Image{URI: "a/b:1", Protocol: v1alpha1.ProtocolLambda}}, 3},
+		"zip":          {"It is Lambda's.", v1alpha1.Code{URL: &v1alpha1.RemoteArchive{Location: "https://a.example/b.zip"}}, 3},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			e, _ := newEngine(t)
+			fn := &v1alpha1.Function{Spec: v1alpha1.FunctionSpec{FunctionName: "Web", Code: tc.code, MemorySize: 256}}
+			if tc.code.Image == nil {
+				fn.Spec.Runtime, fn.Spec.Handler = "python3.13", "a.b"
+			}
+			must(t, e.Create(t.Context(), fn))
+			got := new(v1alpha1.Function)
+			must(t, e.Get(t.Context(), v1alpha1.ObjectName("Web"), got))
+			if s := got.Spec; s.Timeout != tc.timeout || s.MemorySize != 256 || s.FunctionName != "Web" || s.PackageType == "" {
+				t.Errorf("%s\nkept %+v", tc.reason, s)
+			}
+			must(t, e.Update(t.Context(), got))
+			if got.Generation != fn.Generation || got.Spec.Timeout != tc.timeout {
+				t.Errorf("%s\nwritten again unchanged it is generation %d with timeout %d", tc.reason, got.Generation, got.Spec.Timeout)
+			}
+			got.Spec.Timeout, got.ResourceVersion = 901, ""
+			wantCode(t, "more than any function may have", e.Update(t.Context(), got), lambda.CodeInvalidParameterValue)
+			v, _, err := engine.PublishVersion(t.Context(), e, fn, "")
+			must(t, err)
+			must(t, e.Get(t.Context(), v.Name, v))
+			if v.Spec.Function.Timeout != tc.timeout {
+				t.Errorf("%s\nits version has timeout %d", tc.reason, v.Spec.Function.Timeout)
+			}
+		})
+	}
+}
+
 func TestUpdateLeavesWhatOthersSet(t *testing.T) {
 	e, api := newEngine(t)
 	fn := deploy(t, e, "f")
