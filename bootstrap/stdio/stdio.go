@@ -99,14 +99,17 @@ func run(cmd *exec.Cmd, stdout, stderr io.Writer) error {
 	if err := cmd.Start(); err != nil {
 		out.discard()
 		problems.discard()
-		return err
+		return fmt.Errorf("start it: %w", err)
 	}
 	out.follow()
 	problems.follow()
 	err = cmd.Wait()
 	out.finish(pipeGrace)
 	problems.finish(pipeGrace)
-	return err
+	if err != nil {
+		return fmt.Errorf("it ended: %w", err)
+	}
+	return nil
 }
 
 // outcome judges the end of the executable.
