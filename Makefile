@@ -113,9 +113,9 @@ bench-cluster: build ## The benchmark on a cluster, as root; on a test cluster o
 	@bench/cluster/run.sh $(BENCH)
 
 .PHONY: faults
-faults: build ## Kill processes for FAULTS_TIME (5m) under load and count events; ENGINE=cluster with KUBECONFIG, FAULTS for flags
+faults: build ## Kill processes for FAULTS_TIME (5m) under load and count events; ENGINE=cluster as root, or with KUBECONFIG and REGISTRY
 	$(STATIC) -o bin/faults ./test/faults
-	bin/faults -engine $(ENGINE) -time $(FAULTS_TIME) $(FAULTS)
+	@ENGINE=$(ENGINE) test/faults/run.sh -time $(FAULTS_TIME) $(FAULTS)
 
 .PHONY: conformance
 conformance: ## Run the protocol suite with AWS's clients too, and write docs/conformance.md

@@ -159,7 +159,7 @@ func imports() map[string][]string {
 		"internal/platform": {"buildtemplates", "internal/lambda", "internal/messaging"},
 
 		// The fault run finds the gateway of a cluster.
-		"test/faults": {"internal/platform"},
+		"test/faults": {"api/v1alpha1", "internal/platform", "internal/signature"},
 
 		// What users get is put together here.
 		"tools/release": {"buildtemplates", "buildtemplates/image", "internal/platform"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,8 +21,6 @@ func (e *entry) done() bool { return e.ended > 0 || e.dead > 0 }
 
 // ledger keeps what became of every event. It is safe for concurrent use.
 type ledger struct {
-	url string // where the function tells what it does; not changed once events are sent
-
 	mu      sync.Mutex
 	entries map[string]*entry
 	refused int // answers that were no acceptance
@@ -52,22 +52,37 @@ func (l *ledger) miss(answered bool) {
 	l.unheard++
 }
 
+// hear takes over what a journal tells of a request id.
+func (l *ledger) hear(what, id string) {
+	l.note(id, func(e *entry) {
+		switch what {
+		case began:
+			e.began++
+		case ended:
+			e.ended++
+		case dead:
+			e.dead++
+		}
+	})
+}
+
 // settlePoll is how often it is looked whether all is done.
 const settlePoll = 500 * time.Millisecond
 
-// settle waits until every accepted event has come to its end.
-func (l *ledger) settle(ctx context.Context, patience time.Duration) error {
-	end := time.After(patience)
-	for l.count().lost > 0 {
+// settle waits until every accepted event has come to its end, or for as long as patience lasts. It fails if the journal could
+// not be read to its end; what is lost is for the verdict to say.
+func settle(ctx context.Context, l *ledger, j *journal, patience time.Duration) error {
+	for begin := time.Now(); ; {
+		err := j.catchUp(ctx, l.hear)
+		if err == nil && l.count().lost == 0 || time.Since(begin) >= patience || ctx.Err() != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-end:
-			return nil // the verdict says what is missing
 		case <-time.After(settlePoll):
 		}
 	}
-	return nil
 }
 
 // total is the outcome of a run.
@@ -111,8 +126,8 @@ func (l *ledger) count() total {
 
 func (t total) print(w io.Writer, kills map[string]int) {
 	fmt.Fprint(w, "\n| killed | times |\n|---|---|\n")
-	for what, n := range kills {
-		fmt.Fprintf(w, "| %s | %d |\n", what, n)
+	for _, what := range slices.Sorted(maps.Keys(kills)) {
+		fmt.Fprintf(w, "| %s | %d |\n", what, kills[what])
 	}
 	fmt.Fprint(w, "\n| events | number |\n|---|---|\n")
 	for _, row := range []struct {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -36,13 +35,7 @@ func TestCount(t *testing.T) {
 	if !strings.Contains(out.String(), "| lost | 1 |\n") || !strings.Contains(out.String(), "| a pod | 3 |\n") {
 		t.Errorf("printed:\n%s", out.String())
 	}
-	if err := l.settle(t.Context(), time.Nanosecond); err != nil {
-		t.Error(err)
-	}
-	l.note("lost", func(e *entry) { e.ended++ })
-	if err := l.settle(t.Context(), time.Hour); err != nil {
-		t.Error(err)
-	}
+	l.hear(ended, "lost")
 	if err := l.count().verdict(6); err == nil {
 		t.Error("too few events prove something")
 	}

@@ -22,9 +22,9 @@ const (
 // client makes a client that gives up in the end. All share their connections.
 func client() *http.Client { return &http.Client{Timeout: time.Minute} }
 
-// probe calls the function once, to find out whether it reaches this program. If it did not, nothing could be counted.
-func probe(ctx context.Context, endpoint, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(fmt.Sprintf(`{"Tell":%q}`, url)))
+// probe calls the function once, to find out whether it reaches the collector. If it did not, nothing could be counted.
+func probe(ctx context.Context, at scene) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.function, strings.NewReader(fmt.Sprintf(`{"Tell":%q}`, at.tell)))
 	if err != nil {
 		return err
 	}
@@ -35,13 +35,13 @@ func probe(ctx context.Context, endpoint, url string) error {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 	if err == nil && (resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amz-Function-Error") != "") {
-		err = fmt.Errorf("the function does not reach %s, so nothing can be counted (-collector gives another address): %s %s", url, resp.Status, answer)
+		err = fmt.Errorf("the function does not reach %s, so nothing can be counted: %s %s", at.tell, resp.Status, answer)
 	}
 	return err
 }
 
 // disturb sends events and kills at the same time, and says how often what was killed.
-func disturb(ctx context.Context, st stage, s settings, l *ledger) map[string]int {
+func disturb(ctx context.Context, st stage, at scene, s settings, l *ledger) map[string]int {
 	ctx, cancel := context.WithTimeout(ctx, s.time)
 	defer cancel()
 	var all sync.WaitGroup
@@ -52,7 +52,7 @@ func disturb(ctx context.Context, st stage, s settings, l *ledger) map[string]in
 	for range s.callers {
 		all.Go(func() {
 			for n := range tickets {
-				send(client, st, n, l)
+				send(client, at, n, l)
 			}
 		})
 	}
@@ -101,9 +101,9 @@ func killing(ctx context.Context, st stage, s settings) map[string]int {
 }
 
 // send sends one event. Whether one that has no answer was accepted nobody knows.
-func send(client *http.Client, st stage, n int, l *ledger) {
-	body := fmt.Sprintf(`{"Tell":%q,"Work":%d,"Fail":%t}`, l.url, n%workMs, n%failEvery == 0)
-	req, err := http.NewRequest(http.MethodPost, st.endpoint(), strings.NewReader(body))
+func send(client *http.Client, at scene, n int, l *ledger) {
+	body := fmt.Sprintf(`{"Tell":%q,"Work":%d,"Fail":%t}`, at.tell, n%workMs, n%failEvery == 0)
+	req, err := http.NewRequest(http.MethodPost, at.function, strings.NewReader(body))
 	if err != nil {
 		l.miss(false)
 		return

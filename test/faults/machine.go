@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ type machine struct {
 	settings
 	dir, addr string
 	chance    *rand.Rand
+	collector *httptest.Server
 
 	mu     sync.Mutex
 	server *exec.Cmd
@@ -41,35 +43,31 @@ func newMachine(s settings) (*machine, error) {
 	return &machine{settings: s, dir: dir, addr: ln.Addr().String(), chance: rand.New(rand.NewPCG(s.seed, 1))}, nil //nolint:gosec // not a secret
 }
 
-func (m *machine) endpoint() string {
-	return "http://" + m.addr + "/2015-03-31/functions/faulty/invocations"
-}
-
-func (m *machine) open(ctx context.Context, url string) error {
+func (m *machine) open(ctx context.Context) (scene, error) {
+	if err := m.collect(); err != nil {
+		return scene{}, err
+	}
 	if err := m.start(ctx); err != nil {
-		return err
+		return scene{}, err
 	}
-	code := filepath.Join(m.dir, "code")
-	if err := packSelf(code); err != nil {
-		return err
+	code, err := packSelf(m.dir, m.collector.URL)
+	if err != nil {
+		return scene{}, err
 	}
-	return m.deploy(ctx, url, "--endpoint", "http://"+m.addr, code)
+	at := scene{
+		function: "http://" + m.addr + functionPath, tell: m.collector.URL, journal: m.collector.URL + "/journal",
+	}
+	return at, m.run(ctx, nil, "deploy", functionName, "--endpoint", "http://"+m.addr, code)
 }
 
-// packSelf makes a folder whose bootstrap is this program.
-func packSelf(folder string) error {
-	self, err := os.Executable()
+// collect starts the collector in this program.
+func (m *machine) collect() error {
+	c, err := openCollector(filepath.Join(m.dir, "journal"))
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(folder, 0o755); err != nil {
-		return err
-	}
-	program, err := os.ReadFile(self)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, "bootstrap"), program, 0o755) //nolint:gosec // it is to be executed
+	m.collector = httptest.NewServer(c.handler())
+	return nil
 }
 
 // start starts the server, and waits until it answers.
@@ -155,26 +153,14 @@ func descendants(pid int) ([]int, error) {
 	return all, nil
 }
 
-// close ends the server. Its log is kept if something went wrong with it.
+// close ends server and collector.
 func (m *machine) close() {
 	if m.server != nil {
 		_ = m.server.Process.Signal(syscall.SIGTERM)
 		_ = m.server.Wait() // how it ends is no matter
 	}
+	if m.collector != nil {
+		m.collector.Close()
+	}
 	_ = os.RemoveAll(m.dir) // a rest in the temporary directory does no harm
-}
-
-// deploy deploys this program as the function, with a place for dead letters. On a small cluster it leaves the others room.
-func (s settings) deploy(ctx context.Context, url string, args ...string) error {
-	manifest := filepath.Join(args[len(args)-1], "function.yaml")
-	text := fmt.Sprintf("apiVersion: lambkin.dev/v1alpha1\nkind: Function\nmetadata: {name: faulty}\nspec:\n  runtime: provided.al2023\n  handler: bootstrap\n"+
-		"  timeout: 60\n  deadLetter: {destination: %q}\n  concurrency: {environmentsPerPod: 8}\n  scaling: {maxScale: 2}\n", url+"/dead")
-	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, s.lambkin, append([]string{"deploy", "faulty"}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("deploy the function: %w\n%s", err, out)
-	}
-	return nil
 }

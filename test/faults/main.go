@@ -3,10 +3,10 @@
 //
 // On one machine (-engine local) it starts `lambkin serve`, which is gateway and engine, kills it with SIGKILL and starts it
 // again, and kills processes of the function. On a cluster (-engine cluster, with KUBECONFIG) it kills pods of the gateway,
-// the controller and the function. The function tells what it does by HTTP, so what was executed is known here, where nobody
-// is killed.
+// the controller and the function. The function tells what it does to a collector that nobody kills, by HTTP: in this program,
+// or on a cluster in a pod, as pods need not reach this machine. The collector's journal is what is counted.
 //
-// The program is the function too: it is one where AWS_LAMBDA_RUNTIME_API says so.
+// The program is the function too, where AWS_LAMBDA_RUNTIME_API says so, and the collector where -collect does.
 package main
 
 import (
@@ -24,7 +24,8 @@ import (
 type settings struct {
 	engine     string
 	lambkin    string
-	collector  string
+	collect    string
+	journal    string
 	kubeconfig string
 	namespace  string
 	time       time.Duration
@@ -44,7 +45,8 @@ func main() {
 	s := settings{}
 	flag.StringVar(&s.engine, "engine", "local", "local or cluster")
 	flag.StringVar(&s.lambkin, "lambkin", "bin/lambkin", "`path` of lambkin")
-	flag.StringVar(&s.collector, "collector", "", "`address` at which the function reaches this program; a loopback one, or on a cluster the machine's own, if empty")
+	flag.StringVar(&s.collect, "collect", "", "only be the collector at this `address`")
+	flag.StringVar(&s.journal, "journal", "journal", "`file` of -collect")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "`file` that names the cluster")
 	flag.StringVar(&s.namespace, "namespace", "lambkin-faults", "`namespace` of the function on a cluster; made, and deleted at the end")
 	flag.DurationVar(&s.time, "time", 5*time.Minute, "how long events are sent and processes killed")
@@ -57,7 +59,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, s); err != nil {
+	work := func() error { return run(ctx, s) }
+	if s.collect != "" {
+		work = func() error { return serveCollector(ctx, s.collect, s.journal) }
+	}
+	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to be stopped
 	}
@@ -65,39 +71,44 @@ func main() {
 
 // stage is where the run takes place.
 type stage interface {
-	// open makes the function ready, which tells url what it does.
-	open(ctx context.Context, url string) error
-	// endpoint is where the function's events are sent to.
-	endpoint() string
+	// open makes function and collector ready.
+	open(ctx context.Context) (scene, error)
 	// kill ends something at random, and says what. It has been started again, or will be.
 	kill(ctx context.Context) (string, error)
 	// close takes down what open and kill have made.
 	close()
 }
 
+// scene is an open stage by its URLs.
+type scene struct {
+	function string // invocations of the function
+	tell     string // where the function tells what it does, as the function calls it
+	journal  string // what was told
+}
+
 func run(ctx context.Context, s settings) error {
-	b := newLedger()
-	c, err := collect(b, s)
-	if err != nil {
-		return err
-	}
-	defer c.close()
 	st, err := newStage(s)
 	if err != nil {
 		return err
 	}
 	defer st.close()
-	if err := st.open(ctx, c.url); err != nil {
+	at, err := st.open(ctx)
+	if err != nil {
 		return err
 	}
-	if err := probe(ctx, st.endpoint(), c.url); err != nil {
+	if err := probe(ctx, at); err != nil {
+		return err
+	}
+	j := &journal{url: at.journal}
+	if err := j.catchUp(ctx, func(string, string) {}); err != nil { // the probe is no event
 		return err
 	}
 	_, _ = fmt.Fprintf(os.Stdout, "%s: events for %s, seed %d\n", s.engine, s.time, s.seed)
-	kills := disturb(ctx, st, s, b)
-	_, _ = fmt.Fprintf(os.Stdout, "%d events accepted; waiting for what is left\n", b.count().accepted)
-	err = b.settle(ctx, s.patience)
-	total := b.count()
+	l := newLedger()
+	kills := disturb(ctx, st, at, s, l)
+	_, _ = fmt.Fprintf(os.Stdout, "%d events accepted; waiting for what is left\n", l.count().accepted)
+	err = settle(ctx, l, j, s.patience)
+	total := l.count()
 	total.print(os.Stdout, kills)
 	return errors.Join(err, total.verdict(s.least))
 }
