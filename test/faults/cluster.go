@@ -152,7 +152,7 @@ func (c *cluster) doors(token string) http.Handler {
 		"/gateway":   platform.Namespace + "/services/" + platform.GatewayPort + ":" + platform.GatewayService + ":" + platform.GatewayPort,
 		"/collector": c.namespace + "/services/http:collector:http",
 	} {
-		base := c.api.JoinPath("/api/v1/namespaces", service, "proxy")
+		base := c.api.JoinPath("/").JoinPath("api/v1/namespaces", service, "proxy")
 		mux.Handle(door+"/", http.StripPrefix(door, &httputil.ReverseProxy{
 			Transport: c.client,
 			Rewrite: func(r *httputil.ProxyRequest) {
@@ -162,7 +162,7 @@ func (c *cluster) doors(token string) http.Handler {
 					r.Out.Header.Set(signature.Header, "Bearer "+token)
 				}
 			},
-			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), http.StatusBadGateway) },
 		}))
 	}
 	return mux

@@ -22,7 +22,25 @@ const (
 // client makes a client that gives up in the end. All share their connections.
 func client() *http.Client { return &http.Client{Timeout: time.Minute} }
 
-// probe calls the function once, to find out whether it reaches the collector. If it did not, nothing could be counted.
+// probeTime is how long a cluster may take to lead to what is ready, and probePause is how often it is tried.
+const probeTime, probePause = time.Minute, time.Second
+
+// rehearse calls the function until it reaches the collector. If it did not, nothing could be counted.
+func rehearse(ctx context.Context, at scene) error {
+	for begin := time.Now(); ; {
+		err := probe(ctx, at)
+		if err == nil || time.Since(begin) > probeTime {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(probePause):
+		}
+	}
+}
+
+// probe calls the function once.
 func probe(ctx context.Context, at scene) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.function, strings.NewReader(fmt.Sprintf(`{"Tell":%q}`, at.tell)))
 	if err != nil {

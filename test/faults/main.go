@@ -96,11 +96,11 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := probe(ctx, at); err != nil {
+	if err := rehearse(ctx, at); err != nil {
 		return err
 	}
 	j := &journal{url: at.journal}
-	if err := j.catchUp(ctx, func(string, string) {}); err != nil { // the probe is no event
+	if err := j.catchUp(ctx, func(string, string) {}); err != nil { // the rehearsal's are no events
 		return err
 	}
 	_, _ = fmt.Fprintf(os.Stdout, "%s: events for %s, seed %d\n", s.engine, s.time, s.seed)
