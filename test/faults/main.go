@@ -48,7 +48,7 @@ func main() {
 	flag.StringVar(&s.collect, "collect", "", "only be the collector at this `address`")
 	flag.StringVar(&s.journal, "journal", "journal", "`file` of -collect")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "`file` that names the cluster")
-	flag.StringVar(&s.namespace, "namespace", "lambkin-faults", "`namespace` of the function on a cluster; made, and deleted at the end")
+	flag.StringVar(&s.namespace, "namespace", fmt.Sprintf("faults-%x", time.Now().Unix()&0xffffff), "`namespace` of the function on a cluster; made, and deleted at the end")
 	flag.DurationVar(&s.time, "time", 5*time.Minute, "how long events are sent and processes killed")
 	flag.DurationVar(&s.patience, "patience", 10*time.Minute, "how long what is left may take afterwards; failures are tried again after one minute and after two more")
 	flag.Float64Var(&s.rate, "rate", 60, "events per second that are sent at most")
