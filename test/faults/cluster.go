@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +31,10 @@ type cluster struct {
 	api    *url.URL
 	client http.RoundTripper // to api
 	made   bool              // the namespace is ours
-	proxy  *httptest.Server
-	chance *rand.Rand
+
+	killers map[string]string // pods, by node
+	proxy   *httptest.Server
+	chance  *rand.Rand
 }
 
 func newCluster(s settings) (*cluster, error) {
@@ -54,83 +57,32 @@ func newCluster(s settings) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{settings: s, dir: dir, api: api, client: transport, chance: rand.New(rand.NewPCG(s.seed, 1))}, nil //nolint:gosec // not a secret
+	return &cluster{
+		settings: s, dir: dir, api: api, client: transport, killers: map[string]string{},
+		chance: rand.New(rand.NewPCG(s.seed, 1)), //nolint:gosec // not a secret
+	}, nil
 }
 
-// caller is somebody who may invoke the functions of a namespace, and do nothing else.
-const caller = `
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: caller, namespace: %[1]q}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: caller, namespace: %[1]q}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: lambkin-invoke}
-subjects: [{kind: ServiceAccount, name: caller, namespace: %[1]q}]
-`
-
-// collecting is a collector. Its image is the function's, which holds this program and which the cluster has.
-const collecting = `
-apiVersion: v1
-kind: Pod
-metadata: {name: collector, namespace: %[1]q, labels: {app.kubernetes.io/name: faults-collector}}
-spec:
-  automountServiceAccountToken: false
-  securityContext: {runAsNonRoot: true, fsGroup: 65532, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: collector
-      image: %[2]q
-      command: [/var/task/bootstrap, -collect, ":8080", -journal, /journal/events]
-      ports: [{name: http, containerPort: 8080}]
-      readinessProbe: {httpGet: {path: "/journal?from=0", port: http}, periodSeconds: 1}
-      resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {memory: 256Mi}}
-      securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: journal, mountPath: /journal}]
-  volumes: [{name: journal, emptyDir: {}}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: collector, namespace: %[1]q}
-spec:
-  selector: {app.kubernetes.io/name: faults-collector}
-  ports: [{name: http, port: 80, targetPort: http}]
-`
-
-// readyTime is how long the collector may take to be ready: its image is there, or must be pulled by one more node.
-const readyTime = "2m"
-
-// open makes a namespace, and function and collector in it.
+// open makes a namespace, and function, collector and killers in it.
 func (c *cluster) open(ctx context.Context) (scene, error) {
-	if _, err := c.kubectl(ctx, "", "create", "namespace", c.namespace); err != nil {
+	if err := c.create(ctx, fmt.Sprintf(namespaceManifest, c.namespace)); err != nil {
 		return scene{}, err
 	}
 	c.made = true
-	if _, err := c.kubectl(ctx, fmt.Sprintf(caller, c.namespace), "create", "-f", "-"); err != nil {
+	if err := c.create(ctx, fmt.Sprintf(callerManifest, c.namespace)); err != nil {
 		return scene{}, err
 	}
 	at := scene{tell: "http://collector." + c.namespace + ".svc"}
-	code, err := packSelf(c.dir, at.tell)
+	image, err := c.deploy(ctx, at.tell)
 	if err != nil {
 		return scene{}, err
 	}
-	env := []string{"HOME=" + c.dir, "XDG_CONFIG_HOME=", "LAMBKIN_ENDPOINT=", "KUBECONFIG=" + c.kubeconfig}
-	for _, args := range [][]string{{"config", "use", "cluster", "-n", c.namespace}, {"deploy", functionName, code}} {
-		if err := c.run(ctx, env, args...); err != nil {
-			return scene{}, err
-		}
-	}
-	image, err := c.kubectl(ctx, "", "-n", c.namespace, "get", "functions.lambkin.dev", functionName, "-o", "jsonpath={.status.image}")
-	if err != nil {
+	if err := c.equip(ctx, image); err != nil {
 		return scene{}, err
 	}
-	if _, err := c.kubectl(ctx, fmt.Sprintf(collecting, c.namespace, image), "create", "-f", "-"); err != nil {
-		return scene{}, err
-	}
-	if _, err := c.kubectl(ctx, "", "-n", c.namespace, "wait", "--for=condition=Ready", "--timeout="+readyTime, "pod/collector"); err != nil {
-		return scene{}, err
-	}
-	token, err := c.token(ctx)
+	// The API server gives no token for less than ten minutes.
+	token, err := c.kubectl(ctx, "", "-n", c.namespace, "create", "token", "caller", "--audience", v1alpha1.Group,
+		"--duration", (c.time + 10*time.Minute).String())
 	if err != nil {
 		return scene{}, err
 	}
@@ -139,10 +91,46 @@ func (c *cluster) open(ctx context.Context) (scene, error) {
 	return at, nil
 }
 
-// token proves to the gateway who calls, for as long as events are sent. The API server gives none for less than ten minutes.
-func (c *cluster) token(ctx context.Context) (string, error) {
-	return c.kubectl(ctx, "", "-n", c.namespace, "create", "token", "caller", "--audience", v1alpha1.Group,
-		"--duration", (c.time + 10*time.Minute).String())
+// deploy deploys the function and gives the image that it has become.
+func (c *cluster) deploy(ctx context.Context, collector string) (image string, err error) {
+	code, err := packSelf(c.dir, collector)
+	if err != nil {
+		return "", err
+	}
+	env := []string{"HOME=" + c.dir, "XDG_CONFIG_HOME=", "LAMBKIN_ENDPOINT=", "KUBECONFIG=" + c.kubeconfig}
+	for _, args := range [][]string{{"config", "use", "cluster", "-n", c.namespace}, {"deploy", functionName, code}} {
+		if err := c.run(ctx, env, args...); err != nil {
+			return "", err
+		}
+	}
+	return c.kubectl(ctx, "", "-n", c.namespace, "get", "functions."+v1alpha1.Group, functionName, "-o", "jsonpath={.status.image}")
+}
+
+// readyTime is how long a pod may take to be ready: its image is there, or must be pulled by one more node.
+const readyTime = "2m"
+
+// equip starts collector and killers, which are this program in the function's image: the cluster has it.
+func (c *cluster) equip(ctx context.Context, image string) error {
+	if err := c.create(ctx, fmt.Sprintf(collectorManifest, c.namespace, image)); err != nil {
+		return err
+	}
+	if _, err := c.kubectl(ctx, "", "-n", c.namespace, "wait", "--for=condition=Ready", "--timeout="+readyTime, "pod/collector"); err != nil {
+		return err
+	}
+	if !c.crash {
+		return nil
+	}
+	if err := c.create(ctx, fmt.Sprintf(killerManifest, c.namespace, image)); err != nil {
+		return err
+	}
+	if _, err := c.kubectl(ctx, "", "-n", c.namespace, "rollout", "status", "--timeout="+readyTime, "daemonset/killer"); err != nil {
+		return fmt.Errorf("a killer is not ready (-crash=false does without): %w", err)
+	}
+	killers, err := c.pods(ctx, c.namespace, killerLabel)
+	for _, k := range killers {
+		c.killers[k.node] = k.name
+	}
+	return err
 }
 
 // doors leads to gateway and collector.
@@ -162,7 +150,9 @@ func (c *cluster) doors(token string) http.Handler {
 					r.Out.Header.Set(signature.Header, "Bearer "+token)
 				}
 			},
-			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), http.StatusBadGateway) },
+			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+			},
 		}))
 	}
 	return mux
@@ -179,24 +169,82 @@ func (c *cluster) kubectl(ctx context.Context, input string, args ...string) (st
 	return strings.TrimSpace(string(out)), err
 }
 
-// kill ends one of the pods of gateway, controller or function at once. Their Deployments make others.
-func (c *cluster) kill(ctx context.Context) (string, error) {
-	targets := []struct{ what, namespace, label string }{
-		{"a gateway's pod", platform.Namespace, "app.kubernetes.io/name=lambkin-gateway"},
-		{"a controller's pod", platform.Namespace, "app.kubernetes.io/name=lambkin-controller"},
-		{"a function's pod", c.namespace, "lambkin.dev/function=" + functionName},
+// create makes the objects of a manifest.
+func (c *cluster) create(ctx context.Context, manifest string) error {
+	_, err := c.kubectl(ctx, manifest, "create", "-f", "-")
+	return err
+}
+
+// pod is one that runs.
+type pod struct{ name, uid, node string }
+
+// pods finds those with a label.
+func (c *cluster) pods(ctx context.Context, namespace, label string) ([]pod, error) {
+	out, err := c.kubectl(ctx, "", "-n", namespace, "get", "pods", "-l", label, "--field-selector", "status.phase=Running",
+		"-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.spec.nodeName}{"\n"}{end}`)
+	var all []pod
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 3 {
+			all = append(all, pod{f[0], f[1], f[2]})
+		}
 	}
-	t := targets[c.chance.IntN(len(targets))]
-	out, err := c.kubectl(ctx, "", "-n", t.namespace, "get", "pods", "-l", t.label, "--field-selector", "status.phase=Running", "-o", "name")
+	return all, err
+}
+
+// target is what may be killed: the pods with a label, or only one process in one of them, which is started again where it was.
+type target struct {
+	what, namespace, label string
+	process                bool
+}
+
+func (c *cluster) targets() []target {
+	all := []target{
+		{what: "a gateway's pod", namespace: platform.Namespace, label: "app.kubernetes.io/name=lambkin-gateway"},
+		{what: "a controller's pod", namespace: platform.Namespace, label: "app.kubernetes.io/name=lambkin-controller"},
+		{what: "a function's pod", namespace: c.namespace, label: functionLabel},
+	}
+	if c.crash {
+		all = append(all, target{what: "a process in a function's pod", namespace: c.namespace, label: functionLabel, process: true})
+	}
+	return all
+}
+
+// kill ends one of the targets at once. Pods are deleted too, so that their Deployments make others without the pause that
+// what fails again and again gets.
+func (c *cluster) kill(ctx context.Context) (string, error) {
+	all := c.targets()
+	t := all[c.chance.IntN(len(all))]
+	pods, err := c.pods(ctx, t.namespace, t.label)
 	if err != nil {
 		return "", err
 	}
-	names := strings.Fields(out)
-	if len(names) == 0 {
+	if len(pods) == 0 {
 		return "", fmt.Errorf("%s: none runs", t.what)
 	}
-	_, err = c.kubectl(ctx, "", "-n", t.namespace, "delete", names[c.chance.IntN(len(names))], "--grace-period=0", "--force", "--wait=false")
+	p := pods[c.chance.IntN(len(pods))]
+	if c.crash {
+		if err := c.killProcesses(ctx, p, t.process); err != nil {
+			return "", fmt.Errorf("%s: %w", t.what, err)
+		}
+	}
+	if !t.process {
+		_, err = c.kubectl(ctx, "", "-n", t.namespace, "delete", "pod", p.name, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
+	}
 	return t.what, err
+}
+
+// killProcesses has the killer of a pod's node kill its processes, or one.
+func (c *cluster) killProcesses(ctx context.Context, p pod, one bool) error {
+	killer, ok := c.killers[p.node]
+	if !ok {
+		return fmt.Errorf("node %q came after the killers", p.node)
+	}
+	args := []string{"-n", c.namespace, "exec", killer, "--", program, "kill", p.uid}
+	if one {
+		args = append(args, strconv.FormatUint(c.chance.Uint64(), 10))
+	}
+	_, err := c.kubectl(ctx, "", args...)
+	return err
 }
 
 // close deletes the namespace, if open has made it.

@@ -19,8 +19,8 @@ const (
 	functionPath = "/2015-03-31/functions/" + functionName + "/invocations"
 )
 
-// manifest is the function, but for where its dead letters go. On a small cluster it leaves the others room.
-const manifest = `apiVersion: lambkin.dev/v1alpha1
+// functionManifest is the function, but for where its dead letters go. On a small cluster it leaves the others room.
+const functionManifest = `apiVersion: lambkin.dev/v1alpha1
 kind: Function
 metadata: {name: faulty}
 spec:
@@ -91,7 +91,7 @@ func packSelf(dir, collector string) (folder string, err error) {
 	}
 	return folder, errors.Join(
 		os.WriteFile(filepath.Join(folder, "bootstrap"), program, 0o755), //nolint:gosec // it is to be executed
-		os.WriteFile(filepath.Join(folder, "function.yaml"), fmt.Appendf(nil, manifest, collector+"/dead"), 0o600),
+		os.WriteFile(filepath.Join(folder, "function.yaml"), fmt.Appendf(nil, functionManifest, collector+"/dead"), 0o600),
 	)
 }
 

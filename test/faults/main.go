@@ -2,11 +2,15 @@
 // and then counts. Every event that was accepted must have been executed or dead-lettered; one that was neither fails the run.
 //
 // On one machine (-engine local) it starts `lambkin serve`, which is gateway and engine, kills it with SIGKILL and starts it
-// again, and kills processes of the function. On a cluster (-engine cluster, with KUBECONFIG) it kills pods of the gateway,
-// the controller and the function. The function tells what it does to a collector that nobody kills, by HTTP: in this program,
+// again, and kills processes of the function. On a cluster (-engine cluster, with KUBECONFIG) it kills the processes of pods of
+// the gateway, the controller and the function, by a pod on each node that may. The function tells what it does to a collector that nobody kills, by HTTP: in this program,
 // or on a cluster in a pod, as pods need not reach this machine. The collector's journal is what is counted.
 //
-// The program is the function too, where AWS_LAMBDA_RUNTIME_API says so, and the collector where -collect does.
+// The program is the function too, where AWS_LAMBDA_RUNTIME_API says so, and the other pods of a run:
+//
+//	faults collect ADDRESS FILE   the collector, with its journal in FILE
+//	faults wait                   a killer, until it is asked for something
+//	faults kill UID [NUMBER]      kills the processes of a pod of this node, or the one that the number falls on
 package main
 
 import (
@@ -24,10 +28,9 @@ import (
 type settings struct {
 	engine     string
 	lambkin    string
-	collect    string
-	journal    string
 	kubeconfig string
 	namespace  string
+	crash      bool
 	time       time.Duration
 	patience   time.Duration
 	rate       float64
@@ -45,10 +48,9 @@ func main() {
 	s := settings{}
 	flag.StringVar(&s.engine, "engine", "local", "local or cluster")
 	flag.StringVar(&s.lambkin, "lambkin", "bin/lambkin", "`path` of lambkin")
-	flag.StringVar(&s.collect, "collect", "", "only be the collector at this `address`")
-	flag.StringVar(&s.journal, "journal", "journal", "`file` of -collect")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "`file` that names the cluster")
 	flag.StringVar(&s.namespace, "namespace", fmt.Sprintf("faults-%x", time.Now().Unix()&0xffffff), "`namespace` of the function on a cluster; made, and deleted at the end")
+	flag.BoolVar(&s.crash, "crash", true, "kill processes on a cluster with SIGKILL, which takes privileged pods; else pods are only deleted, and have a moment to end")
 	flag.DurationVar(&s.time, "time", 5*time.Minute, "how long events are sent and processes killed")
 	flag.DurationVar(&s.patience, "patience", 10*time.Minute, "how long what is left may take afterwards; failures are tried again after one minute and after two more")
 	flag.Float64Var(&s.rate, "rate", 60, "events per second that are sent at most")
@@ -59,13 +61,32 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	work := func() error { return run(ctx, s) }
-	if s.collect != "" {
-		work = func() error { return serveCollector(ctx, s.collect, s.journal) }
-	}
-	if err := work(); err != nil {
+	if err := work(ctx, s, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to be stopped
+	}
+}
+
+// work does what the arguments say, and without any runs.
+func work(ctx context.Context, s settings, args []string) error {
+	verb := ""
+	if len(args) > 0 {
+		verb = args[0]
+	}
+	switch {
+	case len(args) == 0:
+		return run(ctx, s)
+	case verb == "collect" && len(args) == 3:
+		return serveCollector(ctx, args[1], args[2])
+	case verb == "wait" && len(args) == 1:
+		<-ctx.Done()
+		return nil
+	case verb == "kill" && len(args) == 2:
+		return killProcesses(args[1], "")
+	case verb == "kill" && len(args) == 3:
+		return killProcesses(args[1], args[2])
+	default:
+		return fmt.Errorf("%q: there are no arguments, collect ADDRESS FILE, wait, or kill UID [NUMBER]", args)
 	}
 }
 
