@@ -142,10 +142,13 @@ func (t total) print(w io.Writer, kills map[string]int) {
 	}
 }
 
-// verdict fails if something was lost, or if there was too little to lose.
+// verdict fails if something was lost or came back under another id, or if there was too little to lose.
 func (t total) verdict(least int) error {
 	if t.lost > 0 {
 		return fmt.Errorf("%d accepted events were neither executed nor dead-lettered, such as %q", t.lost, t.missing)
+	}
+	if unsent := t.stray - t.refused - t.unheard; unsent > 0 {
+		return fmt.Errorf("%d events were executed under ids of no request: what is executed again must have the same", unsent)
 	}
 	if t.accepted < least {
 		return fmt.Errorf("%d events were accepted: fewer than %d prove nothing", t.accepted, least)

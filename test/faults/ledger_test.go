@@ -36,6 +36,15 @@ func TestCount(t *testing.T) {
 		t.Errorf("printed:\n%s", out.String())
 	}
 	l.hear(ended, "lost")
+	l.hear(began, "another stray")
+	if err := l.count().verdict(5); err != nil {
+		t.Errorf("as many strays as requests without a good answer give %v", err)
+	}
+	l.hear(began, "nobody's")
+	if err := l.count().verdict(5); err == nil {
+		t.Error("an id that nobody sent is no fault")
+	}
+	l.miss(false)
 	if err := l.count().verdict(6); err == nil {
 		t.Error("too few events prove something")
 	}

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . test/e2e/cluster.sh
 
 if [ "${ENGINE:-local}" = cluster ]; then
+  test/needs.sh kubectl:kubernetes-client || exit 1
   use_cluster faults
   say "install Lambkin"
   test/e2e/install.sh || exit 1
