@@ -156,9 +156,12 @@ func (d *LeanDoor) tellTime(now time.Time) {
 // leanStage is what a connection is at.
 type leanStage = int32
 
+// Whoever moves a connection on from a stage does so by compare and swap, so that none is closed whose request is begun.
 const (
-	stageIdle leanStage = iota // between requests, or within a head
+	stageIdle leanStage = iota // between requests
+	stageHead                  // a part of a head has been read
 	stageBusy                  // the handler runs
+	stageGone                  // it is closed, and begins nothing more
 )
 
 // leanCaller is one connection of a caller.
@@ -169,25 +172,25 @@ type leanCaller struct {
 	door   *LeanDoor
 	stage  atomic.Int32
 	since  atomic.Int64                       // UnixNano: when the stage began
-	begun  atomic.Bool                        // a part of a head has been read
 	cancel atomic.Pointer[context.CancelFunc] // of the request under way
 }
 
 // look ends what takes too long and tells the request under way if its caller has gone.
 func (c *leanCaller) look(now time.Time, closing bool) {
-	if c.stage.Load() == stageBusy {
+	stage := c.stage.Load() // before since, which is stored first
+	age := now.Sub(time.Unix(0, c.since.Load()))
+	over := false
+	switch stage {
+	case stageBusy:
 		if cancel := c.cancel.Load(); cancel != nil && c.peek() == peerGone {
 			(*cancel)()
 		}
-		return
+	case stageHead:
+		over = age > c.door.limits.head
+	case stageIdle:
+		over = age > c.door.limits.idle || closing && c.peek() != peerSends
 	}
-	begun := c.begun.Load() // before since, which is stored first
-	age := now.Sub(time.Unix(0, c.since.Load()))
-	limit := c.door.limits.idle
-	if begun {
-		limit = c.door.limits.head
-	}
-	if age > limit || closing && !begun && c.peek() != peerSends {
+	if over && c.stage.CompareAndSwap(stage, stageGone) {
 		_ = c.Conn.Close() // the loop's read fails
 	}
 }
@@ -217,7 +220,9 @@ func (c *leanCaller) one() error {
 		return err
 	}
 	c.since.Store(time.Now().UnixNano())
-	c.begun.Store(true)
+	if !c.stage.CompareAndSwap(stageIdle, stageHead) {
+		return net.ErrClosed
+	}
 	head, err := c.peekHead()
 	if err != nil {
 		return err
@@ -237,7 +242,9 @@ func (c *leanCaller) answer(r *http.Request) error {
 	ctx, cancel := context.WithCancel(context.Background()) // a caller's hanging up ends it
 	defer cancel()
 	c.cancel.Store(&cancel)
-	c.stage.Store(stageBusy)
+	if !c.stage.CompareAndSwap(stageHead, stageBusy) {
+		return net.ErrClosed
+	}
 	body := &io.LimitedReader{R: c.in, N: r.ContentLength}
 	w := &leanWriter{caller: c, header: make(http.Header, 8), rest: body, whole: int64(c.in.Buffered()) >= r.ContentLength}
 	r.Body = io.NopCloser(body)
@@ -250,7 +257,6 @@ func (c *leanCaller) answer(r *http.Request) error {
 	}
 	c.cancel.Store(nil)
 	c.since.Store(time.Now().UnixNano())
-	c.begun.Store(false)
 	c.stage.Store(stageIdle)
 	return err
 }
