@@ -214,10 +214,13 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: until REGEXP COMMAND…")
 	}
 	form := regexp.MustCompile("(?m)" + args[0])
-	for deadline := time.Now().Add(patience()); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	begun := time.Now()
+	for time.Since(begun) < patience() {
 		if ts.Exec(args[1], args[2:]...) == nil && form.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
+		// To start a program takes a processor, which what is awaited needs too: what lasts is looked at less often.
+		time.Sleep(min(max(time.Since(begun)/8, 50*time.Millisecond), time.Second))
 	}
 	ts.Fatalf("the output never matched %q", args[0])
 }
