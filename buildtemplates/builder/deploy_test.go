@@ -307,7 +307,7 @@ func TestDeployFails(t *testing.T) {
 			ready: []condition{{Status: "False", Reason: "RevisionFailed", Message: "the image cannot be pulled"}}, want: []string{"has the new image, but", "RevisionFailed: the image cannot be pulled"},
 		},
 		"Never": {
-			reason: "Waiting ends.", kind: "Service", timeout: 50 * time.Millisecond,
+			reason: "Waiting ends, once there was time to look.", kind: "Service", timeout: 2 * time.Second,
 			ready: []condition{{Status: "Unknown", Reason: "Deploying", Message: "soon"}}, want: []string{"in time", "Deploying: soon"},
 		},
 		"Forbidden": {reason: "The account has no rights here.", kind: "Service", refuse: http.StatusForbidden, want: []string{`Service "hello"`, "403", "is forbidden"}},
