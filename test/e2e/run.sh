@@ -44,11 +44,11 @@ run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 30m -test.r
 # The suite and the scripts wait for pods most of the time, so they do so together.
 if [ "$scripts" = '.*' ]; then
   set -m
-  (cd ../../internal/engine/knative || exit 1; run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 40m -test.run '^TestEngine$'; exit $failed) &
+  (cd ../../internal/engine/knative || exit 1; run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 55m -test.run '^TestEngine$'; exit $failed) &
   suite=$!
   set +m
 fi
-run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 40m -test.parallel "${PARALLEL:-2}" -test.run "TestScripts/^($scripts)\$"
+run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 55m -test.parallel "${PARALLEL:-2}" -test.run "TestScripts/^($scripts)\$"
 [ -z "$suite" ] || wait "$suite" || failed=1
 suite=
 [ -z "${CLUSTER_DIR:-}" ] || run disturbed env E2E_ENGINE=cluster E2E_DISTURB=1 "$out/e2e.test" -test.v -test.timeout 20m -test.parallel 1 -test.run "TestScripts/^(disturb_.*)\$"
