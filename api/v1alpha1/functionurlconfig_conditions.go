@@ -13,8 +13,8 @@ func (s *FunctionURLConfigStatus) Decided(generation int64) bool {
 }
 
 // MarkReady notes that the URL answers with this generation's policy; url is empty where that follows from the gateway's
-// address, which only those know who call it. Deviations are sentences about what it asks for and
-// does not get here; they are the message of Ready.
+// address, which only those know who call it. Deviations are sentences about what it asks for and does not get here; they are
+// the message of Ready.
 func (s *FunctionURLConfigStatus) MarkReady(generation int64, url string, deviations ...string) {
 	s.ObservedGeneration, s.URL = generation, url
 	why := Failure{ReasonReady, strings.Join(deviations, " ")}

@@ -75,8 +75,11 @@ func urlOf(host, path string) (id, prefix string) {
 
 // HostedURL is the id of the function URL whose host this is, ID.lambda-url.REGION.DOMAIN; empty if it is the host of none.
 func HostedURL(host, region, domain string) string {
+	if domain == "" {
+		return "" // as most gateways have none, nothing is made for it
+	}
 	id, ok := strings.CutSuffix(strings.ToLower(host), urlHost+region+"."+domain)
-	if !ok || domain == "" || strings.Contains(id, ".") {
+	if !ok || strings.Contains(id, ".") {
 		return ""
 	}
 	return id

@@ -41,7 +41,7 @@ go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
 cd test/e2e || exit 1
 run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 30m -test.run "TestScripts/^($scripts)\$"
 
-# The suite and the scripts wait for pods most of the time, so they do so together.
+# The suite runs beside the scripts: one has the processors while the other waits for pods.
 if [ "$scripts" = '.*' ]; then
   set -m
   (cd ../../internal/engine/knative || exit 1; run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 55m -test.run '^TestEngine$'; exit $failed) &
