@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -110,7 +111,7 @@ func useNpm(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // cliVersion is major and minor version of the AWS CLI; without it both are 0.
-func cliVersion() (major, minor int) {
+var cliVersion = sync.OnceValues(func() (major, minor int) {
 	out, err := exec.Command("aws", "--version").CombinedOutput()
 	if err != nil {
 		return 0, 0
@@ -119,31 +120,54 @@ func cliVersion() (major, minor int) {
 		return 0, 0
 	}
 	return major, minor
-}
+})
 
 // knowsEndpoint says whether the AWS CLI looks at AWS_ENDPOINT_URL. That of Debian 12 does not yet.
 func knowsEndpoint(major, minor int) bool {
 	return major == 1 && minor >= 29 || major == 2 && minor >= 13 || major > 2
 }
 
-// tellEndpoint puts a command before an AWS CLI that does not know AWS_ENDPOINT_URL, which says it in its other form.
-func tellEndpoint(e *testscript.Env) error {
-	major, minor := cliVersion()
-	if major == 0 || knowsEndpoint(major, minor) {
-		return nil
+// clientPrograms makes a folder to be first on PATH. What is there already may be the shim of a version manager, a shell
+// script that takes half as long as the AWS CLI itself, hundreds of times: python3 and aws are the programs behind it. An AWS
+// CLI that does not know AWS_ENDPOINT_URL is told in its other form.
+func clientPrograms(t *testing.T) string {
+	folder := t.TempDir()
+	python, aws := pythonPrograms()
+	if python != "" {
+		program(t, filepath.Join(folder, "python3"), fmt.Sprintf("%q", python))
 	}
-	cli, err := exec.LookPath("aws")
+	switch major, minor := cliVersion(); {
+	case major == 0:
+	case knowsEndpoint(major, minor):
+		program(t, filepath.Join(folder, "aws"), fmt.Sprintf("%q", aws))
+	default:
+		program(t, filepath.Join(folder, "aws"), fmt.Sprintf(`%q --endpoint-url "$AWS_ENDPOINT_URL"`, aws))
+	}
+	return folder
+}
+
+// pythonPrograms says where the interpreter behind python3 and the AWS CLI are, or that they are not. The CLI is beside the
+// interpreter if the two are beside each other on PATH.
+func pythonPrograms() (python, aws string) {
+	aws, _ = exec.LookPath("aws")
+	found, err := exec.LookPath("python3")
 	if err != nil {
-		return err
+		return "", aws
 	}
-	folder := filepath.Join(e.WorkDir, ".bin")
-	if err := os.Mkdir(folder, 0o755); err != nil { //nolint:gosec // commands of a test
-		return err
+	out, err := exec.Command(found, "-IS", "-c", "import sys; print(sys.executable, end='')").Output()
+	if python = string(out); err != nil || !filepath.IsAbs(python) {
+		return "", aws // what does not run is no Python: scripts that need it say so
 	}
-	text := fmt.Sprintf("#!/bin/sh\nexec %q --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n", cli)
-	if err := os.WriteFile(filepath.Join(folder, "aws"), []byte(text), 0o755); err != nil { //nolint:gosec // a command
-		return err
+	beside := filepath.Join(filepath.Dir(python), "aws")
+	if _, err := os.Stat(beside); err == nil && filepath.Dir(aws) == filepath.Dir(found) {
+		return python, beside
 	}
-	e.Setenv("PATH", folder+string(os.PathListSeparator)+e.Getenv("PATH"))
-	return nil
+	return python, aws
+}
+
+// program writes one that is another, with the arguments that it is given after those in command.
+func program(t *testing.T, file, command string) {
+	if err := os.WriteFile(file, []byte("#!/bin/sh\nexec "+command+" \"$@\"\n"), 0o755); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
 }

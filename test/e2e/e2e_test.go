@@ -29,6 +29,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,10 +63,11 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	programs := clientPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup:               setup,
+		Setup:               func(e *testscript.Env) error { return setup(e, programs) },
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "signed": signedFetch, "endpoint": endpoint, "url": setURL, "services": startServices, "image": makeImage,
@@ -73,8 +76,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setup gives scripts a home of their own, but the real one's caches for compilers.
-func setup(e *testscript.Env) error {
+// setup gives a script a home of its own, but the real one's caches for compilers, and the programs of a folder first.
+func setup(e *testscript.Env, programs string) error {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
 	e.Setenv("XDG_DATA_HOME", e.WorkDir+"/data")
@@ -84,34 +87,34 @@ func setup(e *testscript.Env) error {
 		return fmt.Errorf("find the checkout: %w", err)
 	}
 	e.Setenv("CHECKOUT", checkout)
-	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
-		out, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			return fmt.Errorf("go env %s: %w", name, err)
-		}
-		e.Setenv(name, strings.TrimSpace(string(out)))
+	caches, err := goCaches()
+	if err != nil {
+		return fmt.Errorf("ask go for its caches: %w", err)
 	}
-	return tellEndpoint(e)
+	for name, value := range caches {
+		e.Setenv(name, value)
+	}
+	e.Setenv("PATH", programs+string(os.PathListSeparator)+e.Getenv("PATH"))
+	return nil
 }
 
-// conditions are what scripts ask about the machine and the engine, but for [exists:FILE].
-func conditions() map[string]func() bool {
-	return map[string]func() bool{
-		"node":      func() bool { return hasRuntime("nodejs22.x") },
-		"python":    func() bool { return hasRuntime("python3.13") },
-		"local":     func() bool { return engineOf(os.Getenv) == local },
-		"cluster":   func() bool { return engineOf(os.Getenv) == cluster },
-		"e2e":       func() bool { return os.Getenv("E2E_ENGINE") != "" },
-		"disturb":   func() bool { return os.Getenv("E2E_DISTURB") != "" },
-		"git":       func() bool { return os.Getenv("GIT_DIR_HOST") != "" },
-		"sandbox":   func() bool { return process.Supports().Sandbox == nil },
-		"aws":       func() bool { major, _ := cliVersion(); return major > 0 },
-		"aws2":      func() bool { major, _ := cliVersion(); return major == 2 },
-		"awsnew":    func() bool { return knowsEndpoint(cliVersion()) },
-		"boto3":     func() bool { return exec.Command("python3", "-c", "import boto3").Run() == nil },
-		"terraform": hasTerraform,
-		"npm":       func() bool { _, err := packages(); return err == nil },
-	}
+// conditions are what scripts ask about the machine and the engine, but for [exists:FILE]. What takes a program's start to
+// find out is found out once.
+var conditions = map[string]func() bool{
+	"node":      sync.OnceValue(func() bool { return hasRuntime("nodejs22.x") }),
+	"python":    sync.OnceValue(func() bool { return hasRuntime("python3.13") }),
+	"local":     func() bool { return engineOf(os.Getenv) == local },
+	"cluster":   func() bool { return engineOf(os.Getenv) == cluster },
+	"e2e":       func() bool { return os.Getenv("E2E_ENGINE") != "" },
+	"disturb":   func() bool { return os.Getenv("E2E_DISTURB") != "" },
+	"git":       func() bool { return os.Getenv("GIT_DIR_HOST") != "" },
+	"sandbox":   func() bool { return process.Supports().Sandbox == nil },
+	"aws":       func() bool { major, _ := cliVersion(); return major > 0 },
+	"aws2":      func() bool { major, _ := cliVersion(); return major == 2 },
+	"awsnew":    func() bool { return knowsEndpoint(cliVersion()) },
+	"boto3":     sync.OnceValue(func() bool { return exec.Command("python3", "-c", "import boto3").Run() == nil }),
+	"terraform": hasTerraform,
+	"npm":       func() bool { _, err := packages(); return err == nil },
 }
 
 func condition(name string) (bool, error) {
@@ -119,12 +122,22 @@ func condition(name string) (bool, error) {
 		_, err := os.Stat(filepath.Join("../..", file))
 		return err == nil, nil
 	}
-	holds, ok := conditions()[name]
+	holds, ok := conditions[name]
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	return holds(), nil
 }
+
+// goCaches are the variables that lead the go command to the caches of whoever runs the tests.
+var goCaches = sync.OnceValues(func() (values map[string]string, err error) {
+	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY").Output()
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(out, &values)
+	return values, err
+})
 
 // hasRuntime says whether this machine has the interpreter of a runtime.
 func hasRuntime(id string) bool {
