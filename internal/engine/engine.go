@@ -36,6 +36,36 @@ type Objects interface {
 	Delete(ctx context.Context, obj v1alpha1.Object) error
 }
 
+// Recent is for engines that ask another machine for objects. What it gives is as it was a moment ago, and costs a look into
+// memory: it is for what is asked for with each request. Nothing inside what it gives may be changed.
+type Recent interface {
+	// GetRecent is Get.
+	GetRecent(ctx context.Context, name string, obj v1alpha1.Object) error
+	// ListRecent is List, in no order.
+	ListRecent(ctx context.Context, list runtime.Object, labels map[string]string) error
+}
+
+// RecentOf gives the recent objects of an engine; where it has no such, the objects themselves.
+func RecentOf(o Objects) Recent {
+	if r, ok := o.(Recent); ok {
+		return r
+	}
+	return current{o}
+}
+
+// current is objects as they are.
+type current struct{ objects Objects }
+
+// GetRecent implements [Recent].
+func (c current) GetRecent(ctx context.Context, name string, obj v1alpha1.Object) error {
+	return c.objects.Get(ctx, name, obj)
+}
+
+// ListRecent implements [Recent].
+func (c current) ListRecent(ctx context.Context, list runtime.Object, labels map[string]string) error {
+	return c.objects.List(ctx, list, labels)
+}
+
 // Page is a part of a list.
 type Page struct {
 	// Limit is the most objects that the part has; it must be above 0.

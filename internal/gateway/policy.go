@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 	"github.com/lambkin-dev/lambkin/internal/policy"
 )
@@ -23,9 +24,10 @@ type subject struct {
 }
 
 // resourcePolicy gives the policy of a function, or of the version or alias that ref names; nil if there is none. One that
-// cannot be read is an error, since it may deny what is asked for.
+// cannot be read is an error, since it may deny what is asked for. It is asked for with each request, so what it says may be
+// what it said a moment ago.
 func (g *gateway) resourcePolicy(ctx context.Context, ref lambda.Reference) (*policy.Document, error) {
-	_, doc, err := g.storedPolicy(ctx, functionPolicySpec(ref))
+	_, doc, err := policyFrom(ctx, engine.RecentOf(g.engine).GetRecent, functionPolicySpec(ref))
 	return doc, err
 }
 
@@ -39,10 +41,17 @@ func functionPolicySpec(ref lambda.Reference) v1alpha1.ResourcePolicySpec {
 
 // storedPolicy gets the object of a policy and what it says; nil if there is none.
 func (g *gateway) storedPolicy(ctx context.Context, of v1alpha1.ResourcePolicySpec) (*v1alpha1.ResourcePolicy, *policy.Document, error) {
+	return policyFrom(ctx, g.engine.Get, of)
+}
+
+// getter is Get of an engine, or GetRecent.
+type getter func(ctx context.Context, name string, obj v1alpha1.Object) error
+
+func policyFrom(ctx context.Context, get getter, of v1alpha1.ResourcePolicySpec) (*v1alpha1.ResourcePolicy, *policy.Document, error) {
 	named := &v1alpha1.ResourcePolicy{Spec: of}
 	named.Default()
 	stored := new(v1alpha1.ResourcePolicy)
-	err := g.engine.Get(ctx, named.Name, stored)
+	err := get(ctx, named.Name, stored)
 	if isNotFound(err) {
 		return nil, nil, nil
 	}

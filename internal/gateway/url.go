@@ -268,12 +268,9 @@ func (g *gateway) listURLConfigs(c *call) (any, error) {
 	return out, nil
 }
 
-// urlConfigs gives the URLs of a function, by qualifier; of all functions if the name is empty.
+// urlConfigs gives the URLs of a function, by qualifier.
 func (g *gateway) urlConfigs(ctx context.Context, name lambda.Name) ([]v1alpha1.FunctionURLConfig, error) {
-	var labels map[string]string
-	if name != "" {
-		labels = map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(string(name))}
-	}
+	labels := map[string]string{v1alpha1.LabelFunction: v1alpha1.ObjectName(string(name))}
 	var found v1alpha1.FunctionURLConfigList
 	if err := g.engine.List(ctx, &found, labels); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
 	"github.com/lambkin-dev/lambkin/internal/access"
 	"github.com/lambkin-dev/lambkin/internal/awshttp"
+	"github.com/lambkin-dev/lambkin/internal/engine"
 	"github.com/lambkin-dev/lambkin/internal/event"
 	"github.com/lambkin-dev/lambkin/internal/lambda"
 )
@@ -198,7 +199,7 @@ func (x *urlIndex) find(ctx context.Context, g *gateway, id string) (*door, erro
 		return x.search(ctx, g, id)
 	}
 	u := new(v1alpha1.FunctionURLConfig)
-	err := g.engine.Get(ctx, known.name, u)
+	err := engine.RecentOf(g.engine).GetRecent(ctx, known.name, u)
 	if isNotFound(err) || err == nil && u.URLID() != id {
 		return nil, nil
 	}
@@ -210,13 +211,13 @@ func (x *urlIndex) find(ctx context.Context, g *gateway, id string) (*door, erro
 
 // search looks for an id among all function URLs.
 func (x *urlIndex) search(ctx context.Context, g *gateway, id string) (*door, error) {
-	all, err := g.urlConfigs(ctx, "")
-	if err != nil {
+	var all v1alpha1.FunctionURLConfigList
+	if err := engine.RecentOf(g.engine).ListRecent(ctx, &all, nil); err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if all[i].URLID() == id {
-			return x.open(g, &all[i]), nil
+	for i := range all.Items {
+		if all.Items[i].URLID() == id {
+			return x.open(g, &all.Items[i]), nil
 		}
 	}
 	return nil, nil

@@ -99,7 +99,8 @@ func openCluster(ctx context.Context, cfg *rest.Config, c ClusterConfig, changed
 		return nil, fmt.Errorf("index function URLs: %w", err)
 	}
 	for _, obj := range []client.Object{
-		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.FunctionURLConfig{}, &corev1.Secret{}, &corev1.ConfigMap{},
+		&v1alpha1.Function{}, &v1alpha1.Version{}, &v1alpha1.Alias{}, &v1alpha1.FunctionURLConfig{}, &v1alpha1.ResourcePolicy{},
+		&corev1.Secret{}, &corev1.ConfigMap{},
 	} {
 		informer, err := objects.GetInformer(ctx, obj, cache.BlockUntilSynced(false))
 		if err != nil {

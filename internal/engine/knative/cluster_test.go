@@ -125,11 +125,16 @@ func keySecret(t *testing.T, id string) *corev1.Secret {
 func TestCluster(t *testing.T) {
 	group := v1alpha1.GroupVersion().String()
 	knownURL := &v1alpha1.FunctionURLConfig{ObjectMeta: metav1.ObjectMeta{Name: "f", Namespace: "shop", UID: "u1", ResourceVersion: "5"}}
+	now := metav1.Now()
+	leaving := &v1alpha1.FunctionURLConfig{ObjectMeta: metav1.ObjectMeta{
+		Name: "g", Namespace: "shop", UID: "u2", ResourceVersion: "5", DeletionTimestamp: &now, Finalizers: []string{"example.com/x"},
+	}}
 	api := &watched{watchers: map[string][]chan string{}, closing: make(chan struct{}), lists: map[string]string{
 		"functions":          list("FunctionList", group, readyFunction("f")),
 		"versions":           list("VersionList", group),
 		"aliases":            list("AliasList", group),
-		"functionurlconfigs": list("FunctionURLConfigList", group, knownURL),
+		"functionurlconfigs": list("FunctionURLConfigList", group, knownURL, leaving),
+		"resourcepolicies":   list("ResourcePolicyList", group),
 		"secrets":            list("SecretList", "v1", keySecret(t, "LKIAAAAAAAAAAAAAAAAA"), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Type: access.SecretType}),
 		"configmaps":         list("ConfigMapList", "v1", configMap("5", "registry: {prefix: first.example/x}")),
 	}}
@@ -181,11 +186,34 @@ func TestCluster(t *testing.T) {
 		_, err := r.find(t.Context(), doors.Cache, reference(t, "g"))
 		return err == nil
 	})
-	if e := c.Engine(namespace, s, new(double.Engine), doors.In(namespace)); e.Namespace != namespace || e.Identity.Region != "eu-west-1" {
+	e := c.Engine("shop", s, new(double.Engine), doors.In("shop"))
+	if e.Namespace != "shop" || e.Identity.Region != "eu-west-1" {
 		t.Errorf("engine %+v", e)
 	}
+	testRecent(t, e, func(p *v1alpha1.ResourcePolicy) { api.send(t, "resourcepolicies", "ADDED", p) })
 	cancel()
 	must(t, <-ended)
+}
+
+// testRecent reads what was there and what comes, from an API server that answers no request for a single object.
+func testRecent(t *testing.T, e *Engine, add func(*v1alpha1.ResourcePolicy)) {
+	t.Helper()
+	u := new(v1alpha1.FunctionURLConfig)
+	must(t, e.GetRecent(t.Context(), "f", u))
+	if u.UID != "u1" || u.Kind != "FunctionURLConfig" {
+		t.Errorf("the function URL is %+v", u)
+	}
+	wantCode(t, "one that is being deleted", e.GetRecent(t.Context(), "g", u), lambda.CodeResourceNotFound)
+	var all v1alpha1.FunctionURLConfigList
+	must(t, e.ListRecent(t.Context(), &all, nil))
+	if len(all.Items) != 1 || all.Items[0].Name != "f" {
+		t.Errorf("the function URLs are %+v", all.Items)
+	}
+	wantCode(t, "a policy that is not there", e.GetRecent(t.Context(), "f", new(v1alpha1.ResourcePolicy)), lambda.CodeResourceNotFound)
+	p := &v1alpha1.ResourcePolicy{ObjectMeta: metav1.ObjectMeta{Name: "f", Namespace: "shop", UID: "p1", ResourceVersion: "8"}}
+	p.Kind, p.APIVersion = "ResourcePolicy", v1alpha1.GroupVersion().String()
+	add(p)
+	eventually(t, "the policy", func() bool { return e.GetRecent(t.Context(), "f", new(v1alpha1.ResourcePolicy)) == nil })
 }
 
 func TestOpenClusterSaysWhere(t *testing.T) {

@@ -25,7 +25,7 @@ type Engine struct {
 	Invoker lambda.Invoker
 	// Async takes events; nil makes objects of them, with the rights of Client.
 	Async engine.Async
-	// Cache may be late; it is asked first whether there is a function for an event. Nil: only Client is.
+	// Cache may be late. It is asked first whether there is a function for an event, and for recent objects. Nil: only Client is.
 	Cache client.Reader
 	// Backlog bounds how many events may wait; nil: nothing does.
 	Backlog *Backlog
@@ -33,7 +33,10 @@ type Engine struct {
 	Pods Pods
 }
 
-var _ engine.Engine = (*Engine)(nil)
+var (
+	_ engine.Engine = (*Engine)(nil)
+	_ engine.Recent = (*Engine)(nil)
+)
 
 // Invoke runs a function. See [lambda.Invoker].
 func (e *Engine) Invoke(ctx context.Context, in *lambda.Invocation) (*lambda.Result, error) {

@@ -73,14 +73,51 @@ func (e *Engine) Get(ctx context.Context, name string, obj v1alpha1.Object) erro
 	return nil
 }
 
+// GetRecent is Get as of a moment ago. See [engine.Recent].
+func (e *Engine) GetRecent(ctx context.Context, name string, obj v1alpha1.Object) error {
+	fresh := likeNew(obj)
+	if err := readFrom(ctx, e.recent(), client.ObjectKey{Namespace: e.Namespace, Name: name}, fresh); err != nil {
+		return err
+	}
+	assign(obj, fresh)
+	return nil
+}
+
+// ListRecent is List as of a moment ago. See [engine.Recent].
+func (e *Engine) ListRecent(ctx context.Context, list runtime.Object, labels map[string]string) error {
+	into, ok := list.(client.ObjectList)
+	if !ok {
+		return fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	}
+	fresh := likeNew(into)
+	if err := e.recent().List(ctx, fresh, client.InNamespace(e.Namespace), client.MatchingLabels(labels)); err != nil {
+		return objectError(ctx, kindOf(list), "", err)
+	}
+	items, err := itemsOf(fresh)
+	if err != nil {
+		return err
+	}
+	return fillList(into, items)
+}
+
+func (e *Engine) recent() client.Reader {
+	if e.Cache == nil {
+		return e.Client
+	}
+	return e.Cache
+}
+
 // read is Get into an empty object.
 func (e *Engine) read(ctx context.Context, name string, fresh v1alpha1.Object) error {
-	err := e.Client.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: name}, fresh)
-	if err != nil {
-		return objectError(ctx, kindOf(fresh), name, err)
+	return readFrom(ctx, e.Client, client.ObjectKey{Namespace: e.Namespace, Name: name}, fresh)
+}
+
+func readFrom(ctx context.Context, objects client.Reader, key client.ObjectKey, fresh v1alpha1.Object) error {
+	if err := objects.Get(ctx, key, fresh); err != nil {
+		return objectError(ctx, kindOf(fresh), key.Name, err)
 	}
 	if fresh.GetDeletionTimestamp() != nil {
-		return absent(kindOf(fresh), name)
+		return absent(kindOf(fresh), key.Name)
 	}
 	stamp(fresh)
 	return nil
