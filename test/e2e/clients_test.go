@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -134,16 +135,55 @@ func clientPrograms(t *testing.T) string {
 	folder := t.TempDir()
 	python, aws := pythonPrograms()
 	if python != "" {
-		program(t, filepath.Join(folder, "python3"), fmt.Sprintf("%q", python))
+		program(t, filepath.Join(folder, "python3"), python)
 	}
-	switch major, minor := cliVersion(); {
-	case major == 0:
-	case knowsEndpoint(major, minor):
-		program(t, filepath.Join(folder, "aws"), fmt.Sprintf("%q", aws))
-	default:
-		program(t, filepath.Join(folder, "aws"), fmt.Sprintf(`%q --endpoint-url "$AWS_ENDPOINT_URL"`, aws))
+	major, minor := cliVersion()
+	if major == 0 {
+		return folder
 	}
+	words := []string{aws}
+	if major == 1 && python != "" {
+		words = loadCLI(t, python, aws, filepath.Join(folder, "socket"))
+	}
+	if !knowsEndpoint(major, minor) {
+		words = append(words, "--endpoint-url", "$AWS_ENDPOINT_URL")
+	}
+	program(t, filepath.Join(folder, "aws"), words...)
 	return folder
+}
+
+// loadCLI has the AWS CLI loaded once for all command lines, until the tests end, and gives the words that are before their own:
+// aws itself if that cannot be done, because it is no program of this Python's.
+func loadCLI(t *testing.T, python, aws, socket string) []string {
+	script, err := filepath.Abs(filepath.Join("awscli", "serve.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "-I", script, socket)
+	input, err := cmd.StdinPipe() // it ends with its input, so also when we are killed
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- cmd.Wait() }()
+	for {
+		if _, err := os.Stat(socket); err == nil {
+			t.Cleanup(func() {
+				_ = input.Close() // there is no more to say
+				<-ended
+			})
+			return []string{python, "-IS", script, socket, "aws"}
+		}
+		select {
+		case err := <-ended:
+			t.Logf("each command line of the AWS CLI loads it: %v", err)
+			return []string{aws}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // pythonPrograms says where the interpreter behind python3 and the AWS CLI are, or that they are not. The CLI is beside the
@@ -165,9 +205,10 @@ func pythonPrograms() (python, aws string) {
 	return python, aws
 }
 
-// program writes one that is another, with the arguments that it is given after those in command.
-func program(t *testing.T, file, command string) {
-	if err := os.WriteFile(file, []byte("#!/bin/sh\nexec "+command+" \"$@\"\n"), 0o755); err != nil { //nolint:gosec // a program
+// program writes one that is these words, which may name variables, and the arguments that it is given.
+func program(t *testing.T, file string, words ...string) {
+	text := "#!/bin/sh\nexec \"" + strings.Join(append(words, "$@"), "\" \"") + "\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o755); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
 }

@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . test/e2e/cluster.sh
-scripts=${SCRIPTS:-.*}
+names=${SCRIPTS:-.*}
 out=$(mktemp -d)
 failed=0
 
@@ -31,28 +31,37 @@ run() {
   grep -B40 -E 'FAIL: testdata|^ +[a-z]+(_[a-z]+)*\.go:[0-9]+: ' "$out/$name" | grep -v 'testscript.go' | tail -200 || true
 }
 
+# scripts ENGINE NAMES [VARIABLE=…] PROGRAM [FLAG…] runs the scripts whose names are NAMES, a regular expression.
+scripts() {
+  env -C test/e2e E2E_ENGINE="$1" "${@:3}" -test.v -test.run "TestScripts/^($2)\$"
+}
+
+trap finish EXIT
+say "build the tests"
+go test -c -o "$out/e2e.test" ./test/e2e || exit 1
+go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
+
+# Before there is a cluster, whose daemons want a share of the processors also when they have nothing to do.
+run local scripts local "$names" "$out/e2e.test" -test.timeout 30m
+
 use_cluster e2e
 say "install Lambkin"
 test/e2e/install.sh || exit 1
 
-say "build the tests"
-go test -c -o "$out/e2e.test" ./test/e2e || exit 1
-go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
-cd test/e2e || exit 1
-run local env E2E_ENGINE=local "$out/e2e.test" -test.v -test.timeout 30m -test.run "TestScripts/^($scripts)\$"
-
 # The suite runs beside the scripts: one has the processors while the other waits for pods.
-if [ "$scripts" = '.*' ]; then
+if [ "$names" = '.*' ]; then
   set -m
-  (cd ../../internal/engine/knative || exit 1; run suite env LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 55m -test.run '^TestEngine$'; exit $failed) &
+  (
+    run suite env -C internal/engine/knative LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 55m -test.run '^TestEngine$'
+    exit $failed
+  ) &
   suite=$!
   set +m
 fi
-run cluster env E2E_ENGINE=cluster "$out/e2e.test" -test.v -test.timeout 55m -test.parallel "${PARALLEL:-2}" -test.run "TestScripts/^($scripts)\$"
+run cluster scripts cluster "$names" "$out/e2e.test" -test.timeout 55m -test.parallel "${PARALLEL:-2}"
 [ -z "$suite" ] || wait "$suite" || failed=1
 suite=
-[ -z "${CLUSTER_DIR:-}" ] || run disturbed env E2E_ENGINE=cluster E2E_DISTURB=1 "$out/e2e.test" -test.v -test.timeout 20m -test.parallel 1 -test.run "TestScripts/^(disturb_.*)\$"
-cd ../..
+[ -z "${CLUSTER_DIR:-}" ] || run disturbed scripts cluster 'disturb_.*' E2E_DISTURB=1 "$out/e2e.test" -test.timeout 20m -test.parallel 1
 
 say "what came of it"
 cat "$out/disturbed" 2>/dev/null >>"$out/cluster" # these were skipped before, so that they hurt nobody else

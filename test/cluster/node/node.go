@@ -90,7 +90,10 @@ func initCommand(c layout.Cluster, shared string, extra []*os.File) (*exec.Cmd, 
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = extra
 	// Proxies of this machine cannot be reached from inside, so its environment stays outside.
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + c.Dir, "KUBECONFIG=" + c.NodeKubeconfig()}
+	cmd.Env = []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + c.Dir, "KUBECONFIG=" + c.NodeKubeconfig(),
+		"GOGC=300", // processors are scarcer than memory here, and a quarter of the API server's work was to collect garbage
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true, // an interrupt from the terminal is not meant for it
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
