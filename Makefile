@@ -95,6 +95,11 @@ e2e: ## Run the scripts of test/e2e on both engines; on a test cluster of its ow
 	@test/needs.sh $(NEEDS) git:git kubectl:kubernetes-client || echo 'Going on: scripts skip what they cannot run, and say so.'
 	@test/e2e/run.sh
 
+.PHONY: enginetest
+enginetest: ## Run the engines' suite on a cluster, as e2e does with scripts
+	@test/needs.sh kubectl:kubernetes-client
+	@test/e2e/enginetest.sh
+
 .PHONY: vet
 vet: ## Run go vet
 	go vet $(PACKAGES)

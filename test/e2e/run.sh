@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make e2e`: every script on both engines and the engine's suite on the cluster, and a table of what came of them.
+# `make e2e`: every script on both engines, and a table of what came of them.
 #
 # See cluster.sh for where, and install.sh for what else may be said. SCRIPTS is a regular expression for the names of the
 # scripts.
@@ -10,9 +10,7 @@ names=${SCRIPTS:-.*}
 out=$(mktemp -d)
 failed=0
 
-suite= # the process group of the suite while it runs
 finish() {
-  [ -z "$suite" ] || kill -- "-$suite" || true
   down
   rm -rf "$out"
 }
@@ -39,7 +37,6 @@ scripts() {
 trap finish EXIT
 say "build the tests"
 go test -c -o "$out/e2e.test" ./test/e2e || exit 1
-go test -c -o "$out/engine.test" ./internal/engine/knative || exit 1
 
 # Before there is a cluster, whose daemons want a share of the processors also when they have nothing to do.
 run local scripts local "$names" "$out/e2e.test" -test.timeout 30m
@@ -48,19 +45,8 @@ use_cluster e2e
 say "install Lambkin"
 test/e2e/install.sh || exit 1
 
-# The suite runs beside the scripts: one has the processors while the other waits for pods.
-if [ "$names" = '.*' ]; then
-  set -m
-  (
-    run suite env -C internal/engine/knative LAMBKIN_E2E=1 "$out/engine.test" -test.v -test.timeout 55m -test.run '^TestEngine$'
-    exit $failed
-  ) &
-  suite=$!
-  set +m
-fi
-run cluster scripts cluster "$names" "$out/e2e.test" -test.timeout 55m -test.parallel "${PARALLEL:-2}"
-[ -z "$suite" ] || wait "$suite" || failed=1
-suite=
+# Three at once: one has the processors while the others wait for pods.
+run cluster scripts cluster "$names" "$out/e2e.test" -test.timeout 55m -test.parallel "${PARALLEL:-3}"
 [ -z "${CLUSTER_DIR:-}" ] || run disturbed scripts cluster 'disturb_.*' E2E_DISTURB=1 "$out/e2e.test" -test.timeout 20m -test.parallel 1
 
 say "what came of it"
@@ -80,5 +66,4 @@ awk -v local="$out/local" -v cluster="$out/cluster" '
     printf "%-24s %-14s %s\n", "SCRIPT", "LOCAL", "CLUSTER"
     for (name in names) printf "%-24s %-14s %s\n", name, result[name, 1], result[name, 2] | "sort"
   }'
-[ ! -e "$out/suite" ] || grep -E '^ *--- (FAIL|SKIP)|^--- ' "$out/suite"
 exit $failed
