@@ -233,7 +233,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 		// To start a program takes a processor, which what is awaited needs too: what lasts is looked at less often.
-		time.Sleep(min(max(time.Since(begun)/8, 50*time.Millisecond), time.Second))
+		time.Sleep(min(max(time.Since(begun)/5, 50*time.Millisecond), 2*time.Second))
 	}
 	ts.Fatalf("the output never matched %q", args[0])
 }
