@@ -89,7 +89,14 @@ func alive(dir, name string) func() bool {
 
 func TestDaemonStartsAgain(t *testing.T) {
 	dir, _ := supervised(t)
+	says := func(want string) func() bool {
+		return func() bool {
+			log, err := os.ReadFile(filepath.Join(dir, "log", "registry.log"))
+			return err == nil && string(log) == want
+		}
+	}
 	eventually(t, "the daemon starts", alive(dir, "registry"))
+	eventually(t, "the log holds what it said", says("started\n")) // killed before, it would have said nothing
 	first, err := pidOf(dir, "registry")
 	if err != nil {
 		t.Fatal(err)
@@ -101,10 +108,7 @@ func TestDaemonStartsAgain(t *testing.T) {
 		pid, err := pidOf(dir, "registry")
 		return err == nil && pid != first && unix.Kill(pid, 0) == nil
 	})
-	eventually(t, "the log holds what both said", func() bool {
-		log, err := os.ReadFile(filepath.Join(dir, "log", "registry.log"))
-		return err == nil && string(log) == "started\nstarted\n"
-	})
+	eventually(t, "the log holds what both said", says("started\nstarted\n"))
 }
 
 func TestStoppedDaemonStaysDown(t *testing.T) {
