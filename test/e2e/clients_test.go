@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -53,6 +54,49 @@ func useTerraform(ts *testscript.TestScript, _ bool, _ []string) {
 		"TF_CLI_CONFIG_FILE": file, "TF_INPUT": "0", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color",
 	} {
 		ts.Setenv(name, value)
+	}
+}
+
+// attachTerraform is the command terraform-attach, for after `terraform init`: the provider is started once, as its authors
+// do to debug it (https://developer.hashicorp.com/terraform/plugin/debugging), and serves all commands of the script that
+// follow. Of what a command takes, two thirds are otherwise starts of the provider.
+func attachTerraform(ts *testscript.TestScript, _ bool, _ []string) {
+	found, _ := filepath.Glob(ts.MkAbs(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")) // the pattern is well formed
+	if len(found) != 1 {
+		ts.Fatalf("terraform init has put %d AWS providers into .terraform, want 1", len(found))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, found[0], "-debug")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay, cmd.Dir = 10*time.Second, ts.MkAbs(".")
+	for _, name := range []string{"HOME", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ended := make(chan struct{})
+	ts.Defer(func() {
+		cancel()
+		<-ended
+	})
+	address := make(chan string, 1)
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if _, value, ok := strings.Cut(lines.Text(), "TF_REATTACH_PROVIDERS='"); ok {
+				address <- strings.TrimSuffix(value, "'")
+			}
+		}
+		_ = cmd.Wait() // it was interrupted
+	}()
+	select {
+	case value := <-address:
+		ts.Setenv("TF_REATTACH_PROVIDERS", value)
+	case <-ended:
+		ts.Fatalf("the AWS provider ended before it said where it is")
+	case <-time.After(time.Minute):
+		ts.Fatalf("the AWS provider has not said where it is for a minute")
 	}
 }
 
@@ -159,7 +203,12 @@ func loadCLI(t *testing.T, python, aws, socket string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	call := filepath.Join(filepath.Dir(socket), "call")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", call, "./awscli/call").CombinedOutput(); err != nil {
+		t.Fatalf("build ./awscli/call: %v\n%s", err, out)
+	}
 	cmd := exec.Command(python, "-I", script, socket)
+	cmd.Env = append(os.Environ(), "LANG=", "LC_ALL=", "LC_CTYPE=") // scripts have no locale, of which Python makes UTF-8
 	input, err := cmd.StdinPipe() // it ends with its input, so also when we are killed
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +224,7 @@ func loadCLI(t *testing.T, python, aws, socket string) []string {
 				_ = input.Close() // there is no more to say
 				<-ended
 			})
-			return []string{python, "-IS", script, socket, "aws"}
+			return []string{call, socket}
 		}
 		select {
 		case err := <-ended:

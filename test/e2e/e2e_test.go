@@ -15,6 +15,7 @@
 //	url NAME[:ALIAS]           sets URL to where a function or alias is reached
 //	image NAME FOLDER ENV COMMAND…  pushes an image of a folder to the cluster's registry, with one variable NAME=VALUE
 //	terraform-setup            lets terraform take its AWS provider from a folder of this machine, and from nowhere else
+//	terraform-attach           starts that provider once for all commands that follow
 //	npm-setup                  puts the npm packages that npm/package-lock.json pins into node_modules
 //	endpoint FILE              waits for "lambkin serve" to write its address to FILE, and points lambkin and aws to it
 //
@@ -71,7 +72,7 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": serverOf(engineOf(os.Getenv)), "exits": exits, "until": until, "fetch": fetch, "signed": signedFetch, "endpoint": endpoint, "url": setURL, "services": startServices, "image": makeImage,
-			"terraform-setup": useTerraform, "npm-setup": useNpm,
+			"terraform-setup": useTerraform, "terraform-attach": attachTerraform, "npm-setup": useNpm,
 		},
 	})
 }

@@ -45,6 +45,15 @@ func likeNew[T runtime.Object](obj T) T {
 // assign makes to what from is; both are of one kind.
 func assign(to, from runtime.Object) { reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem()) }
 
+// objectList is list as the API server's clients fill it.
+func objectList(list runtime.Object) (client.ObjectList, error) {
+	into, ok := list.(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	}
+	return into, nil
+}
+
 func copyOf(obj v1alpha1.Object) v1alpha1.Object {
 	made, _ := obj.DeepCopyObject().(v1alpha1.Object) // the same type
 	return made
@@ -65,18 +74,17 @@ func stamp(obj v1alpha1.Object) {
 
 // Get fills obj with the object of its kind and that name. What is being deleted counts as gone.
 func (e *Engine) Get(ctx context.Context, name string, obj v1alpha1.Object) error {
-	fresh := likeNew(obj)
-	if err := e.read(ctx, name, fresh); err != nil {
-		return err
-	}
-	assign(obj, fresh)
-	return nil
+	return e.get(ctx, e.Client, name, obj)
 }
 
 // GetRecent is Get as of a moment ago. See [engine.Recent].
 func (e *Engine) GetRecent(ctx context.Context, name string, obj v1alpha1.Object) error {
+	return e.get(ctx, e.recent(), name, obj)
+}
+
+func (e *Engine) get(ctx context.Context, from client.Reader, name string, obj v1alpha1.Object) error {
 	fresh := likeNew(obj)
-	if err := readFrom(ctx, e.recent(), client.ObjectKey{Namespace: e.Namespace, Name: name}, fresh); err != nil {
+	if err := readFrom(ctx, from, client.ObjectKey{Namespace: e.Namespace, Name: name}, fresh); err != nil {
 		return err
 	}
 	assign(obj, fresh)
@@ -85,9 +93,9 @@ func (e *Engine) GetRecent(ctx context.Context, name string, obj v1alpha1.Object
 
 // ListRecent is List as of a moment ago. See [engine.Recent].
 func (e *Engine) ListRecent(ctx context.Context, list runtime.Object, labels map[string]string) error {
-	into, ok := list.(client.ObjectList)
-	if !ok {
-		return fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	into, err := objectList(list)
+	if err != nil {
+		return err
 	}
 	fresh := likeNew(into)
 	if err := e.recent().List(ctx, fresh, client.InNamespace(e.Namespace), client.MatchingLabels(labels)); err != nil {
@@ -125,9 +133,9 @@ func readFrom(ctx context.Context, objects client.Reader, key client.ObjectKey, 
 
 // List fills list with the objects of its kind that have these labels, by name.
 func (e *Engine) List(ctx context.Context, list runtime.Object, labels map[string]string) error {
-	into, ok := list.(client.ObjectList)
-	if !ok {
-		return fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	into, err := objectList(list)
+	if err != nil {
+		return err
 	}
 	items, err := e.pages(ctx, into, labels, pageSize)
 	if apierrors.IsResourceExpired(err) {
@@ -143,9 +151,9 @@ func (e *Engine) List(ctx context.Context, list runtime.Object, labels map[strin
 // ListPage fills list with one part of what List gives. The token is the API server's; when the state that it goes on from
 // has been forgotten, the list goes on from the state that there is now.
 func (e *Engine) ListPage(ctx context.Context, list runtime.Object, labels map[string]string, p engine.Page) (next string, err error) {
-	into, ok := list.(client.ObjectList)
-	if !ok {
-		return "", fmt.Errorf("%T is no list of %s", list, v1alpha1.GroupVersion())
+	into, err := objectList(list)
+	if err != nil {
+		return "", err
 	}
 	page := likeNew(into)
 	read := func(token string) error {
