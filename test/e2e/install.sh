@@ -46,7 +46,7 @@ s#public.ecr.aws/lambda/provided:al2023#$REGISTRY/base/provided#"
 values >"$out/values.yaml"
 push=${REGISTRY_HOST:-$REGISTRY}
 mkdir -p bin
-go build -o bin/release ./tools/release
+CGO_ENABLED=0 go build -trimpath -o bin/release ./tools/release
 bin/release -version "${VERSION:-e2e}" -out "$out/release" -arch amd64 -cli '' -values "$out/values.yaml" \
   -registry "$REGISTRY/lambkin" -registry-push "$push" ${REGISTRY_PLAIN:+-plain-http "$push,$REGISTRY"}
 kubectl apply --server-side --force-conflicts -f "$out/release/lambkin.yaml" >/dev/null

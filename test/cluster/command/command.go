@@ -38,6 +38,7 @@ const usage = `A Kubernetes cluster with Knative and Tekton on this machine, wit
 type cli struct {
 	cluster     layout.Cluster
 	source      string
+	idle        string // namespace whose Deployments get no pods; empty if there is none
 	out, errOut io.Writer
 }
 
@@ -81,6 +82,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	name := flags.String("name", "main", "which cluster of this machine")
 	state := flags.String("state", "", "folder of its state; /var/tmp/lambkin-cluster-NAME if empty")
 	source := flags.String("source", "", "folder of the module that it is built from; found from here if empty")
+	idle := flags.String("idle", "", "up: namespace of a component, such as knative-eventing, that is installed but gets no pods")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -96,7 +98,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, cli{cluster: cluster, source: *source, out: out, errOut: errOut}, flags.Args()[1:])
+	return run(ctx, cli{cluster: cluster, source: *source, idle: *idle, out: out, errOut: errOut}, flags.Args()[1:])
 }
 
 func kubeconfig(_ context.Context, c cli, _ []string) error {

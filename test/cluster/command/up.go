@@ -187,6 +187,11 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 	if err != nil {
 		return err
 	}
+	if c.idle != "" {
+		if err := manifest.Idle(objects, c.idle); err != nil {
+			return err
+		}
+	}
 	client, err := manifest.NewClient(c.cluster.Kubeconfig())
 	if err != nil {
 		return err

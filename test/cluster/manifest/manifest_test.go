@@ -206,6 +206,22 @@ func TestImagesOfComponents(t *testing.T) {
 	}
 }
 
+func TestIdle(t *testing.T) {
+	objects, err := ours()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Idle(objects, "kube-system"); err != nil {
+		t.Fatal(err)
+	}
+	if n, found, err := unstructured.NestedInt64(find(objects, "Deployment", "coredns").Object, "spec", "replicas"); n != 0 || !found || err != nil {
+		t.Errorf("replicas of what is idle = %d, %v, %v, want 0", n, found, err)
+	}
+	if err := Idle(objects, "knative-evening"); err == nil || !strings.Contains(err.Error(), "knative-eventing") {
+		t.Errorf("Idle in a namespace that is none of ours = %v, want an error that names those that are", err)
+	}
+}
+
 func TestRenderNamesWhatIsMissing(t *testing.T) {
 	modules := map[string]component.Module{"knative.dev/serving": {Dir: t.TempDir(), Version: "v1"}}
 	if _, err := Render(modules); err == nil || !strings.Contains(err.Error(), "config/core") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -68,6 +69,24 @@ func Render(modules map[string]component.Module) ([]*unstructured.Unstructured, 
 	return objects, nil
 }
 
+// Idle takes the pods of a namespace's Deployments away.
+func Idle(objects []*unstructured.Unstructured, namespace string) error {
+	found := false
+	for _, u := range objects {
+		if u.GetKind() != "Deployment" || u.GetNamespace() != namespace {
+			continue
+		}
+		found = true
+		if err := unstructured.SetNestedField(u.Object, int64(0), "spec", "replicas"); err != nil {
+			return fmt.Errorf("replicas of %s/%s: %w", namespace, u.GetName(), err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("no Deployment of the cluster is in namespace %q; there are %s", namespace, strings.Join(Namespaces(), ", "))
+	}
+	return nil
+}
+
 func rewrite() Rewrite {
 	images := map[string]string{
 		// Tekton's shell for `script:` steps.
@@ -78,6 +97,8 @@ func rewrite() Rewrite {
 			images["ko://"+pkg] = layout.Registry + "/" + component.Image(g.Name, pkg)
 		}
 	}
+	// Each controller of a component keeps a lease, and there are dozens that nobody else wants.
+	election := map[string]string{"retry-period": "30s"}
 	return Rewrite{
 		Images: images,
 		// It is in the way of requests, so it must have its turn when the machine is busy.
@@ -86,7 +107,15 @@ func rewrite() Rewrite {
 		Skip: []string{"HorizontalPodAutoscaler", "PodDisruptionBudget", "StatefulSet/request-reply", "Deployment/request-reply"},
 		Config: map[string]map[string]string{
 			"knative-serving/config-network": {"ingress-class": layout.IngressClass},
-			"knative-serving/config-domain":  {layout.Domain: ""},
+
+			"knative-serving/config-leader-election":                      election,
+			"knative-eventing/config-leader-election":                     election,
+			"tekton-pipelines/config-leader-election-controller":          election,
+			"tekton-pipelines/config-leader-election-events":              election,
+			"tekton-pipelines/config-leader-election-webhook":             election,
+			"tekton-pipelines-resolvers/config-leader-election-resolvers": election,
+
+			"knative-serving/config-domain": {layout.Domain: ""},
 			// Tests wait for pods to go; upstream's are 30 s and 60 s.
 			// A node of two processors holds many functions, most of which wait: 25m for each queue-proxy would fill it.
 			"knative-serving/config-deployment": {"queue-sidecar-cpu-request": "2m"},
