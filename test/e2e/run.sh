@@ -38,7 +38,7 @@ scripts() {
 # whatever does not begin as they do.
 local_scripts() {
   scripts local "$names" "$out/e2e.test" -test.timeout 30m -test.skip 'TestScripts/^terraform' &
-  scripts local "$names" "$out/e2e.test" -test.timeout 30m -test.skip 'TestScripts/^([^t]|t[^e])'
+  scripts local "$names" "$out/e2e.test" -test.timeout 30m -test.parallel 4 -test.skip 'TestScripts/^([^t]|t[^e])'
   local code=$?
   wait $! && return $code
 }
