@@ -208,8 +208,8 @@ func loadCLI(t *testing.T, python, aws, socket string) []string {
 		t.Fatalf("build ./awscli/call: %v\n%s", err, out)
 	}
 	cmd := exec.Command(python, "-I", script, socket)
-	cmd.Env = append(os.Environ(), "LANG=", "LC_ALL=", "LC_CTYPE=") // scripts have no locale, of which Python makes UTF-8
-	input, err := cmd.StdinPipe() // it ends with its input, so also when we are killed
+	cmd.Env = append(os.Environ(), "LANG=", "LC_ALL=", "LC_CTYPE=") // as in scripts
+	input, err := cmd.StdinPipe()                                   // it ends with its input, so also when we are killed
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,13 +27,13 @@ func call(socket string, words []string) (code int, err error) {
 	}
 	request, err := json.Marshal([]any{words, folder, os.Environ()})
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("write the request: %w", err)
 	}
 	server, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		return 0, err
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }() // all is said then
 	if _, _, err := server.WriteMsgUnix(fmt.Appendf(nil, "%08x", len(request)), syscall.UnixRights(0, 1, 2), nil); err != nil {
 		return 0, err
 	}
@@ -45,5 +45,9 @@ func call(socket string, words []string) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("it ended without an exit code: %w", err)
 	}
-	return strconv.Atoi(string(answer[:n]))
+	code, err = strconv.Atoi(string(answer[:n]))
+	if err != nil {
+		return 0, fmt.Errorf("the exit code: %w", err)
+	}
+	return code, nil
 }
