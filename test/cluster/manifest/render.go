@@ -107,6 +107,7 @@ func rewrite() Rewrite {
 		Skip: []string{"HorizontalPodAutoscaler", "PodDisruptionBudget", "StatefulSet/request-reply", "Deployment/request-reply"},
 		Config: map[string]map[string]string{
 			"knative-serving/config-network": {"ingress-class": layout.IngressClass},
+			"knative-serving/config-domain":  {layout.Domain: ""},
 
 			"knative-serving/config-leader-election":                      election,
 			"knative-eventing/config-leader-election":                     election,
@@ -115,10 +116,9 @@ func rewrite() Rewrite {
 			"tekton-pipelines/config-leader-election-webhook":             election,
 			"tekton-pipelines-resolvers/config-leader-election-resolvers": election,
 
-			"knative-serving/config-domain": {layout.Domain: ""},
-			// Tests wait for pods to go; upstream's are 30 s and 60 s.
 			// A node of two processors holds many functions, most of which wait: 25m for each queue-proxy would fill it.
 			"knative-serving/config-deployment": {"queue-sidecar-cpu-request": "2m"},
+			// Tests wait for pods to go; upstream's are 30 s and 60 s.
 			"knative-serving/config-autoscaler": {"scale-to-zero-grace-period": "5s", "stable-window": "10s"},
 			// AWS's longest timeout is 900 s.
 			"knative-serving/config-defaults": {"max-revision-timeout-seconds": "920"},
