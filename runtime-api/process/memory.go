@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -109,13 +112,25 @@ func (w *watch) highest() int64 {
 	return w.peak
 }
 
-// list returns the members: those near at hand, or now and then all.
+// list returns the members whose memory counts: those near at hand, or now and then all.
 func (w *watch) list(now time.Time) []stat {
 	if now.Sub(w.searched) < watchThorough {
-		return w.members.family()
+		return slices.DeleteFunc(w.members.family(), borrows)
 	}
 	w.searched = now
-	return w.members.members()
+	return slices.DeleteFunc(w.members.members(), borrows)
+}
+
+// borrows tells whether a process runs in its parent's memory, as a child of vfork(2) and posix_spawn(3) does until it has
+// executed its program: that is one memory, though the kernel shows the whole of it at both. Where kcmp(2) is not
+// allowed, as under a seccomp profile, the answer is no.
+func borrows(s stat) bool {
+	const ofMemory = 1 // KCMP_VM
+	if !s.forked {
+		return false
+	}
+	different, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(s.pid), uintptr(s.parent), ofMemory, 0, 0, 0)
+	return errno == 0 && different == 0
 }
 
 // overrun tells whether the limit was exceeded, by our measure or the kernel's.

@@ -4,12 +4,15 @@ package process
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const mib = 1 << 20
@@ -104,6 +107,40 @@ func TestMemoryThatDoesNotCount(t *testing.T) {
 			case <-time.After(2 * watchFast):
 			}
 		})
+	}
+}
+
+// A program's memory counts once also while it starts another, which runs in it until it is executed.
+func TestMemoryOfAProgramThatStartsAnother(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("needs python3, whose posix_spawn can be made to wait: apt-get install python3")
+	}
+	gate := filepath.Join(t.TempDir(), "gate")
+	if err := unix.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, Spec{Path: python, Memory: 300 * mib, Args: []string{"-c", `
+import os, sys
+held = b"x" * (200 << 20)
+opened = (os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)
+os.waitpid(os.posix_spawn("/bin/true", ["true"], {}, file_actions=[opened]), 0)
+`, gate}})
+	eventually(t, "start another program in the same memory", func() bool {
+		rss, _ := sum(p.members.members())
+		return rss >= 400*mib
+	})
+	p.memory.look(0)
+	if peak := p.PeakMemory(); peak < 200*mib || peak > 300*mib {
+		t.Errorf("PeakMemory() = %d, want what one of them holds", peak)
+	}
+	opened, err := os.OpenFile(gate, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if got := wait(t, p); got != (Exit{}) {
+		t.Errorf("Exit() = %+v, want success", got)
 	}
 }
 

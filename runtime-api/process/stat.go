@@ -14,6 +14,7 @@ type stat struct {
 	state   byte
 	parent  int
 	session int
+	forked  bool   // it has executed no program since it was forked
 	cpu     uint64 // user and system time, in clock ticks
 	rss     int64  // bytes
 }
@@ -26,11 +27,15 @@ const (
 	fieldState   = 0
 	fieldParent  = 1
 	fieldSession = 3
+	fieldFlags   = 6
 	fieldUser    = 11
 	fieldSystem  = 12
 	fieldStart   = 19
 	fieldRSS     = 21
 )
+
+// flagForked is PF_FORKNOEXEC of the kernel's include/linux/sched.h.
+const flagForked = 0x40
 
 // parseStat reads a line of /proc/PID/stat. The name of the program may hold
 // anything, parentheses, spaces and newlines included; the last ")" ends it.
@@ -52,6 +57,7 @@ func parseStat(line []byte) (stat, bool) {
 		state:   fields[fieldState][0],
 		parent:  int(n.parse(fields[fieldParent])),
 		session: int(n.parse(fields[fieldSession])),
+		forked:  n.parse(fields[fieldFlags])&flagForked != 0,
 		cpu:     uint64(n.parse(fields[fieldUser])) + uint64(n.parse(fields[fieldSystem])),
 		rss:     n.parse(fields[fieldRSS]) * int64(os.Getpagesize()),
 	}

@@ -4,6 +4,7 @@ package process
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,6 +44,13 @@ func TestParseStat(t *testing.T) {
 				t.Errorf("parseStat() -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestParseStatOfAFork(t *testing.T) {
+	got, ok := parseStat([]byte("42 (sleep)" + strings.Replace(tail, "4194304", "4194368", 1)))
+	if !ok || !got.forked {
+		t.Errorf("parseStat() = %+v, %v, want one that has executed no program", got, ok)
 	}
 }
 
