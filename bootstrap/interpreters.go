@@ -155,6 +155,9 @@ func runProgram(path string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, args...).Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("it took longer than %s: %w", probeTimeout, ctx.Err())
+	}
 	return string(out), err
 }
 

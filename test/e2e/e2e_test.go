@@ -99,11 +99,15 @@ func setup(e *testscript.Env, programs string) error {
 	return nil
 }
 
-// conditions are what scripts ask about the machine and the engine, but for [exists:FILE]. What takes a program's start to
-// find out is found out once.
+// interpreters are the conditions that ask for the interpreter of a runtime.
+var interpreters = map[string]func() (bool, error){
+	"node":   sync.OnceValues(func() (bool, error) { return hasRuntime("nodejs22.x") }),
+	"python": sync.OnceValues(func() (bool, error) { return hasRuntime("python3.13") }),
+}
+
+// conditions are what else scripts ask about the machine and the engine, but for [exists:FILE]. What takes a program's
+// start to find out is found out once.
 var conditions = map[string]func() bool{
-	"node":      sync.OnceValue(func() bool { return hasRuntime("nodejs22.x") }),
-	"python":    sync.OnceValue(func() bool { return hasRuntime("python3.13") }),
 	"local":     func() bool { return engineOf(os.Getenv) == local },
 	"cluster":   func() bool { return engineOf(os.Getenv) == cluster },
 	"e2e":       func() bool { return os.Getenv("E2E_ENGINE") != "" },
@@ -123,6 +127,9 @@ func condition(name string) (bool, error) {
 		_, err := os.Stat(filepath.Join("../..", file))
 		return err == nil, nil
 	}
+	if asks, ok := interpreters[name]; ok {
+		return asks()
+	}
 	holds, ok := conditions[name]
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", name)
@@ -140,11 +147,15 @@ var goCaches = sync.OnceValues(func() (values map[string]string, err error) {
 	return values, err
 })
 
-// hasRuntime says whether this machine has the interpreter of a runtime.
-func hasRuntime(id string) bool {
+// hasRuntime says whether this machine has the interpreter of a runtime. One that was too slow to tell is no reason to
+// leave a part of a script out.
+func hasRuntime(id string) (bool, error) {
 	r, _ := bootstrap.Lookup(id)
 	_, err := new(bootstrap.Interpreters).Find(r)
-	return err == nil
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // pointTo lets lambkin and AWS's tools find a server, and sign with a key.
