@@ -25,7 +25,7 @@ type program struct{ path, pkg string }
 func programs() []program {
 	return []program{
 		{"containerd", "containerd"},
-		{"runc", "runc"},
+		{"crun", "crun"},
 		{"/usr/lib/cni/ptp", "containernetworking-plugins"},
 		{"nft", "nftables"},
 		{"ip", "iproute2"},

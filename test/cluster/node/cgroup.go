@@ -41,9 +41,6 @@ func makeCgroups(name string) error {
 		return err
 	}
 	for _, dir := range dirs {
-		if filepath.Base(dir) == "unified" {
-			continue // runc makes its own there
-		}
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}

@@ -74,7 +74,7 @@ func mounts(c layout.Cluster) error {
 	if err := mount("", "/", "", unix.MS_REC|unix.MS_SHARED); err != nil {
 		return err
 	}
-	// containerd's socket and state, runc's, handles of network namespaces and the addresses given out.
+	// containerd's socket and state, crun's, handles of network namespaces and the addresses given out.
 	if err := mount("tmpfs", "/run", "tmpfs", 0); err != nil {
 		return err
 	}
@@ -89,6 +89,10 @@ func mounts(c layout.Cluster) error {
 	}
 	if err := mount(c.Path("varlog"), "/var/log", "", unix.MS_BIND); err != nil {
 		return err
+	}
+	// crun refuses to work where control groups of version 2, with controllers, are beside those of version 1.
+	if err := unix.Unmount(filepath.Join(cgroupRoot, "unified"), 0); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("unmount control groups of version 2: %w", err)
 	}
 	// The kubelet and the network plugins make folders in these places, whatever one tells them.
 	for _, dir := range []string{"/etc", "/usr/libexec", "/var/lib"} {
