@@ -69,7 +69,7 @@ test: ## Run all tests with the race detector; installs what they need if it may
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: check
-check: ## Everything that CI checks: generated files, go.mod, format, lint, vet, tests
+check: ## Check generated files, go.mod, format, lint, vet and tests
 	tools/unchanged.sh $(MAKE) --no-print-directory generate fmt
 	$(MAKE) --no-print-directory tidy lint vet test
 
