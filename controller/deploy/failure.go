@@ -30,10 +30,14 @@ func podsFailure(pods []corev1.Pod) error {
 }
 
 // podFailure says what keeps a pod from becoming ready; nil if nothing can be seen. The function's container alone counts.
+// That it is ready says nothing, as it has no probe of its own: it is so whenever it was started once more, until it ends again.
 func podFailure(pod *corev1.Pod) *v1alpha1.Failure {
+	if slices.ContainsFunc(pod.Status.Conditions, isReady) {
+		return nil
+	}
 	for i := range pod.Status.ContainerStatuses {
 		c := &pod.Status.ContainerStatuses[i]
-		if c.Name != resources.Container || c.Ready {
+		if c.Name != resources.Container {
 			continue
 		}
 		if t := c.State.Terminated; t != nil {
@@ -49,6 +53,10 @@ func podFailure(pod *corev1.Pod) *v1alpha1.Failure {
 		}
 	}
 	return nil
+}
+
+func isReady(c corev1.PodCondition) bool {
+	return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 }
 
 // terminated says why a container ended that should not have.

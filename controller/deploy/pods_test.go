@@ -15,6 +15,7 @@ func TestStripPod(t *testing.T) {
 	full.Namespace, full.UID, full.ResourceVersion = "shop", "p1", "7"
 	full.Labels = map[string]string{"serving.knative.dev/revision": "orders-00001"}
 	full.Annotations = map[string]string{"large": "x"}
+	full.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionFalse}}
 	full.Spec.Containers = []corev1.Container{{Name: "user-container", Env: []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}}}}
 	got, err := StripPod(full.DeepCopy())
 	if err != nil {
@@ -30,6 +31,11 @@ func TestStripPod(t *testing.T) {
 	lean, _ := got.(*corev1.Pod)
 	if Trouble(lean) != Trouble(&full) || Trouble(lean) == "" {
 		t.Errorf("the trouble is %q, and %q without what was left out", Trouble(&full), Trouble(lean))
+	}
+	full.Status.Conditions[1] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, Reason: "left out"}
+	stripped, err := StripPod(&full)
+	if ready, _ := stripped.(*corev1.Pod); err != nil || Trouble(ready) != "" {
+		t.Errorf("a pod that is ready became %+v, %v", stripped, err)
 	}
 	if again, err := StripPod(lean); err != nil || !cmp.Equal(again, got) {
 		t.Errorf("doing it twice gives %+v, %v", again, err)

@@ -187,7 +187,11 @@ func podRestarted(message string) corev1.Pod {
 
 func TestPodFailure(t *testing.T) {
 	ready := podRestarted("Runtime.Unknown: once")
-	ready.Status.ContainerStatuses[1].Ready = true
+	ready.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	again := podRestarted("Runtime.InvalidEntrypoint: no bootstrap")
+	again.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
+	again.Status.ContainerStatuses[1].Ready = true
+	again.Status.ContainerStatuses[1].State = corev1.ContainerState{Running: new(corev1.ContainerStateRunning)}
 	cases := map[string]struct {
 		why    string
 		pod    corev1.Pod
@@ -196,6 +200,7 @@ func TestPodFailure(t *testing.T) {
 	}{
 		"Starting":    {"A container that is being made is no failure.", podWaiting("a", "ContainerCreating", ""), "", ""},
 		"Ready":       {"What once was is over.", ready, "", ""},
+		"Restarted":   {"A start is not yet a recovery.", again, v1alpha1.ReasonEntrypointInvalid, "no bootstrap"},
 		"Pull":        {"The cause is told once, without what repeats the image.", podWaiting("a", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/orders@sha256:1": failed to resolve reference "registry.example/orders@sha256:1": registry.example/orders@sha256:1: not found`), v1alpha1.ReasonImageNotFound, `image "registry.example/orders@sha256:1" cannot be pulled: not found`},
 		"PullBackOff": {"While the kubelet waits the sentence is the same.", podWaiting("a", "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "x": not found`), v1alpha1.ReasonImageNotFound, "cannot be pulled: not found"},
 		"Name":        {"A name that is none cannot be pulled either.", podWaiting("a", "InvalidImageName", "couldn't parse"), v1alpha1.ReasonImageInvalid, "couldn't parse"},
