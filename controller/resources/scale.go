@@ -21,6 +21,9 @@ func (w *Workload) scale() map[string]string {
 	}
 	if s.Target != nil {
 		annotations[autoscaling.TargetAnnotationKey] = number(int64(*s.Target))
+	} else if w.capacity() == 1 && s.Metric == "" && s.Class == "" {
+		// Knative wants pods to be busy by 70 percent only, so it would start two for a single call.
+		annotations[autoscaling.TargetUtilizationPercentageKey] = "100"
 	}
 	if s.Metric != "" {
 		annotations[autoscaling.MetricAnnotationKey] = s.Metric
