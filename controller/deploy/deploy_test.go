@@ -160,7 +160,7 @@ func serves(revision string) func(*servingv1.Service) {
 		s.Status.LatestCreatedRevisionName, s.Status.LatestReadyRevisionName = revision, revision
 		s.Status.URL = &apis.URL{Scheme: "http", Host: "orders.shop.example"}
 		s.Status.SetConditions(apis.Conditions{
-			ready(corev1.ConditionTrue), configuration(corev1.ConditionTrue, "", ""), routes(corev1.ConditionTrue, ""),
+			ready(corev1.ConditionTrue), configuration(corev1.ConditionTrue, "", ""), routes(corev1.ConditionTrue, "", ""),
 		})
 	}
 }

@@ -95,6 +95,10 @@ func madeOf(rev *servingv1.Revision, svc *servingv1.Service) bool {
 // outOfDate is the reason that Knative gives while a Configuration has not taken its new spec up.
 const outOfDate = "OutOfDate"
 
+// revisionMissing is the reason of a Route whose revision has failed. Where the revision is ready now, as one that waited for a
+// node, it is what the Route said before, and holds only until Knative looks at it again.
+const revisionMissing = "RevisionMissing"
+
 // judge reads a Service, its latest created Revision, nil if unknown, and the pods of that.
 func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) verdict {
 	st := &svc.Status
@@ -116,7 +120,7 @@ func judge(svc *servingv1.Service, rev *servingv1.Revision, pods []corev1.Pod) v
 		return verdict{doing: "Knative is making a revision."}
 	}
 	routes := st.GetCondition(servingv1.ServiceConditionRoutesReady)
-	if routes.IsFalse() {
+	if routes.IsFalse() && routes.GetReason() != revisionMissing {
 		return verdict{failure: v1alpha1.Failf(v1alpha1.ReasonRouteFailed, "%s", sentence(routes))}
 	}
 	return verdict{doing: fmt.Sprintf("Requests are being moved to revision %s.", created)}

@@ -31,8 +31,8 @@ func configuration(status corev1.ConditionStatus, reason, message string) apis.C
 	return condition(servingv1.ServiceConditionConfigurationsReady, status, reason, message)
 }
 
-func routes(status corev1.ConditionStatus, message string) apis.Condition {
-	return condition(servingv1.ServiceConditionRoutesReady, status, "R", message)
+func routes(status corev1.ConditionStatus, reason, message string) apis.Condition {
+	return condition(servingv1.ServiceConditionRoutesReady, status, reason, message)
 }
 
 func ready(status corev1.ConditionStatus) apis.Condition {
@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 		says   string
 	}{
 		"Stale": {why: "Knative's status is of another spec.", svc: stale, doing: "Knative is about to take it up."},
-		"Ready": {why: "All is well.", svc: knative("orders-00002", "orders-00002", ready(yes), configuration(yes, "", ""), routes(yes, "")), ready: true},
+		"Ready": {why: "All is well.", svc: knative("orders-00002", "orders-00002", ready(yes), configuration(yes, "", ""), routes(yes, "", "")), ready: true},
 		"New":   {why: "Nothing is there yet.", svc: knative("", ""), doing: "Knative is making a revision."},
 		"OutOf": {why: "The Configuration has not seen the spec.", svc: knative("orders-00001", "orders-00001", configuration(unknown, "OutOfDate", "")), doing: "Knative is making a revision."},
 		"Mended": {
@@ -74,8 +74,9 @@ func TestJudge(t *testing.T) {
 			doing: "Knative is making a revision.",
 		},
 		"Starts":  {why: "The new Revision comes up beside the old.", svc: knative("orders-00002", "orders-00001", configuration(unknown, "", "")), doing: "Revision orders-00002 is starting."},
-		"Moves":   {why: "The Route is last.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(unknown, "")), doing: "Requests are being moved to revision orders-00002."},
-		"NoRoute": {why: "The Route may fail.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(no, "no ingress\nclass")), reason: v1alpha1.ReasonRouteFailed, says: "no ingress class"},
+		"Moves":   {why: "The Route is last.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(unknown, "", "")), doing: "Requests are being moved to revision orders-00002."},
+		"Before":  {why: "A Route may still say what was before.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(no, "RevisionMissing", "no ready Revision")), doing: "Requests are being moved to revision orders-00002."},
+		"NoRoute": {why: "The Route may fail.", svc: knative("orders-00002", "orders-00002", configuration(yes, "", ""), routes(no, "IngressClassMissing", "no ingress\nclass")), reason: v1alpha1.ReasonRouteFailed, says: "no ingress class"},
 		"Pod": {
 			why: "What can be seen in a pod is told before Knative does.", svc: knative("orders-00002", "orders-00001", configuration(unknown, "", "")),
 			pods: []corev1.Pod{podWaiting("a", "ErrImagePull", "not found")}, reason: v1alpha1.ReasonImageNotFound, says: "not found",

@@ -72,6 +72,8 @@ func attachTerraform(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, name := range []string{"HOME", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -94,7 +96,7 @@ func attachTerraform(ts *testscript.TestScript, _ bool, _ []string) {
 	case value := <-address:
 		ts.Setenv("TF_REATTACH_PROVIDERS", value)
 	case <-ended:
-		ts.Fatalf("the AWS provider ended before it said where it is")
+		ts.Fatalf("the AWS provider ended before it said where it is: %s", said.String())
 	case <-time.After(time.Minute):
 		ts.Fatalf("the AWS provider has not said where it is for a minute")
 	}
