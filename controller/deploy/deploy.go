@@ -11,6 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -99,6 +102,12 @@ func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 	}
 	if apierrors.IsConflict(err) {
 		return Outcome{Again: err} // somebody else was quicker, which is nobody's concern
+	}
+	if passing(err) {
+		if !s.settled() {
+			s.Status.MarkProgressing(s.Generation, fmt.Sprintf("It is tried again: %v", err))
+		}
+		return Outcome{Again: err}
 	}
 	if err != nil {
 		s.Status.MarkFailed(s.Generation, err)
@@ -194,6 +203,24 @@ func (d *Deployer) image(ctx context.Context, s *Subject) (code.Result, error) {
 		r.Image = s.Status.Image
 	}
 	return d.Images.Image(ctx, r)
+}
+
+// passing says that the API server, or a webhook that it asks, did not answer. Nothing is known about the function then that was
+// not known before, and whoever waits for it goes on waiting.
+func passing(err error) bool {
+	if f := new(v1alpha1.Failure); err == nil || errors.As(err, &f) {
+		return false
+	}
+	return slices.ContainsFunc([]func(error) bool{
+		apierrors.IsServerTimeout, apierrors.IsTimeout, apierrors.IsTooManyRequests, apierrors.IsServiceUnavailable, apierrors.IsInternalError,
+		utilnet.IsConnectionRefused, utilnet.IsConnectionReset, utilnet.IsTimeout,
+	}, func(is func(error) bool) bool { return is(err) })
+}
+
+// settled says that the status tells already what became of this generation.
+func (s *Subject) settled() bool {
+	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
+	return c != nil && c.Status != metav1.ConditionUnknown && c.ObservedGeneration == s.Generation
 }
 
 // again gives an error back unless it stays until something changes that there is an event for.

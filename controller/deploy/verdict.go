@@ -56,7 +56,7 @@ func (v verdict) tell(s *Subject) {
 // one; Knative knows no more than that it took too long.
 func (s *Subject) knowsWhy() bool {
 	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
-	return c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == s.Generation && c.Reason != string(v1alpha1.ReasonInternalError)
+	return s.settled() && c.Status == metav1.ConditionFalse && c.Reason != string(v1alpha1.ReasonInternalError)
 }
 
 // look reads what is needed to judge a Service: nothing more where it is ready, its latest Revision and the pods of that
