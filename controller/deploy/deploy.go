@@ -104,7 +104,7 @@ func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 		return Outcome{Again: err} // somebody else was quicker, which is nobody's concern
 	}
 	if passing(err) {
-		if !s.settled() {
+		if s.told() == nil {
 			s.Status.MarkProgressing(s.Generation, fmt.Sprintf("It is tried again: %v", err))
 		}
 		return Outcome{Again: err}
@@ -217,10 +217,13 @@ func passing(err error) bool {
 	}, func(is func(error) bool) bool { return is(err) })
 }
 
-// settled says that the status tells already what became of this generation.
-func (s *Subject) settled() bool {
+// told is what the status says already of this generation; nil while that is open.
+func (s *Subject) told() *metav1.Condition {
 	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
-	return c != nil && c.Status != metav1.ConditionUnknown && c.ObservedGeneration == s.Generation
+	if c == nil || c.Status == metav1.ConditionUnknown || c.ObservedGeneration != s.Generation {
+		return nil
+	}
+	return c
 }
 
 // again gives an error back unless it stays until something changes that there is an event for.

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -55,8 +54,8 @@ func (v verdict) tell(s *Subject) {
 // knowsWhy says that the status tells already what keeps this generation from serving. A pod told it, as long as there was
 // one; Knative knows no more than that it took too long.
 func (s *Subject) knowsWhy() bool {
-	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
-	return s.settled() && c.Status == metav1.ConditionFalse && c.Reason != string(v1alpha1.ReasonInternalError)
+	c := s.told()
+	return c != nil && c.Status == metav1.ConditionFalse && c.Reason != string(v1alpha1.ReasonInternalError)
 }
 
 // look reads what is needed to judge a Service: nothing more where it is ready, its latest Revision and the pods of that
