@@ -36,6 +36,13 @@ var roles = map[string]func(args []string) error{
 	"locked": reapWithoutMainThread,
 }
 
+// The main goroutine is certain to run on the main thread only until it has first waited, so it is held there from here.
+func init() {
+	if os.Getenv(roleVariable) == "locked" {
+		runtime.LockOSThread()
+	}
+}
+
 func TestMain(m *testing.M) {
 	MaybeHelper()
 	role := os.Getenv(roleVariable)
@@ -256,9 +263,8 @@ func noChildren() error {
 	return fmt.Errorf("children left: %v", left)
 }
 
-// reapWithoutMainThread calls Reap while the main thread is held.
+// reapWithoutMainThread calls Reap while the main thread is held, by init.
 func reapWithoutMainThread([]string) error {
-	runtime.LockOSThread()
 	if unix.Gettid() != os.Getpid() {
 		return errors.New("main does not run on the main thread")
 	}
