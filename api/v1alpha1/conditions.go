@@ -136,6 +136,15 @@ func failureOf(err error) *Failure {
 	return Failf(ReasonInternalError, "%v", err)
 }
 
+// Settled is what [ConditionReady] says of a generation that serves or was given up; nil while that is open.
+func Settled(conditions []metav1.Condition, generation int64) *metav1.Condition {
+	c := meta.FindStatusCondition(conditions, ConditionReady)
+	if c == nil || c.Status == metav1.ConditionUnknown || c.ObservedGeneration != generation {
+		return nil
+	}
+	return c
+}
+
 // setCondition sets one condition about a generation, keeping the transition time if the status stays.
 func setCondition(all *[]metav1.Condition, name string, status metav1.ConditionStatus, why Failure, generation int64) {
 	meta.SetStatusCondition(all, metav1.Condition{

@@ -68,6 +68,12 @@ func (r *Reconciler) bringUp(ctx context.Context, was *v1alpha1.Alias) (is *v1al
 	if err == nil || apierrors.IsConflict(err) {
 		return is, err
 	}
+	if apply.IsUnanswered(err) {
+		if v1alpha1.Settled(is.Status.Conditions, is.Generation) == nil {
+			is.Status.MarkProgressing(is.Generation, fmt.Sprintf("It is tried again: %v", err))
+		}
+		return is, err
+	}
 	is.Status.MarkFailed(is.Generation, err)
 	if hasEvent(err) {
 		return is, nil

@@ -87,6 +87,11 @@ func (w *world) done() *v1alpha1.Alias {
 	if got, err := w.reconcile(); err != nil || got != (reconcile.Result{}) {
 		w.t.Errorf("got %v, %v", got, err)
 	}
+	return w.alias()
+}
+
+func (w *world) alias() *v1alpha1.Alias {
+	w.t.Helper()
 	a := new(v1alpha1.Alias)
 	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: "shop", Name: "orders.live"}, a); err != nil {
 		w.t.Fatal(err)
@@ -247,7 +252,7 @@ func TestReconcileFailures(t *testing.T) {
 			w.refuse = apierrors.NewForbidden(servingv1.Resource("routes"), "x", errors.New("quota"))
 		}, v1alpha1.ReasonRefused, true},
 		"Broken": {"It may be whole again.", []client.Object{function(), version(1), alias("1", nil)}, func(w *world) {
-			w.refuse = apierrors.NewInternalError(errors.New("boom"))
+			w.refuse = errors.New("boom")
 		}, v1alpha1.ReasonInternalError, true},
 	}
 	for name, tc := range cases {
@@ -259,15 +264,41 @@ func TestReconcileFailures(t *testing.T) {
 			if _, err := w.reconcile(); (err != nil) != tc.again {
 				t.Errorf("%s got %v", tc.why, err)
 			}
-			a := new(v1alpha1.Alias)
-			if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "orders.live"}, a); err != nil {
-				t.Fatal(err)
-			}
-			if c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Reason != string(tc.want) {
+			if c := meta.FindStatusCondition(w.alias().Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Reason != string(tc.want) {
 				t.Errorf("%s got %+v, want %s", tc.why, c, tc.want)
 			}
 		})
 	}
+}
+
+// TestReconcileWithoutAnswer holds that an alias is not failed because nobody could be asked about it.
+func TestReconcileWithoutAnswer(t *testing.T) {
+	w := newWorld(t, function(), version(1), version(2), alias("1", nil))
+	unanswered := apierrors.NewInternalError(errors.New("failed calling webhook"))
+	ready := func(why string, status metav1.ConditionStatus, says string) {
+		t.Helper()
+		if _, err := w.reconcile(); (err != nil) != (w.refuse != nil) {
+			t.Errorf("%s: got %v", why, err)
+		}
+		c := meta.FindStatusCondition(w.alias().Status.Conditions, v1alpha1.ConditionReady)
+		if c == nil || c.Status != status || !strings.Contains(c.Message, says) {
+			t.Errorf("%s: got %+v, want %s %q", why, c, status, says)
+		}
+	}
+	w.refuse = unanswered
+	ready("who waits goes on waiting", metav1.ConditionUnknown, "tried again")
+	w.refuse = nil
+	ready("the Route is written", metav1.ConditionUnknown, "moved")
+	w.knative(corev1.ConditionTrue, "")
+	ready("it serves", metav1.ConditionTrue, "")
+
+	a := w.alias()
+	a.Spec.FunctionVersion, a.Generation = "2", 2
+	if err := w.client.Update(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	w.refuse = unanswered
+	ready("an update waits too", metav1.ConditionUnknown, "tried again")
 }
 
 func TestReconcileNothing(t *testing.T) {

@@ -1,13 +1,16 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lambkin-dev/lambkin/api/v1alpha1"
@@ -25,6 +28,18 @@ func refusal(obj client.Object, err error) error {
 	default:
 		return fmt.Errorf("apply %s %q: %w", kindOf(obj), obj.GetName(), err)
 	}
+}
+
+// IsUnanswered says that the API server, or a webhook that it asks, did not answer. Nothing is known about an object then that was
+// not known before, and whoever waits for it goes on waiting.
+func IsUnanswered(err error) bool {
+	if f := new(v1alpha1.Failure); err == nil || errors.As(err, &f) {
+		return false
+	}
+	return slices.ContainsFunc([]func(error) bool{
+		apierrors.IsServerTimeout, apierrors.IsTimeout, apierrors.IsTooManyRequests, apierrors.IsServiceUnavailable, apierrors.IsInternalError,
+		utilnet.IsConnectionRefused, utilnet.IsConnectionReset, utilnet.IsTimeout,
+	}, func(is func(error) bool) bool { return is(err) })
 }
 
 // isKindMissing reports whether the API server does not know the kind: as discovery tells it, or, where it was known before,

@@ -1,10 +1,14 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,5 +106,37 @@ func TestOtherErrors(t *testing.T) {
 	absent := apierrors.NewNotFound(servingv1.Resource("services"), "orders")
 	if isKindMissing(absent) {
 		t.Error("an object that is not there is taken for a kind that is not there")
+	}
+}
+
+func TestIsUnanswered(t *testing.T) {
+	services := servingv1.Resource("services")
+	for name, tc := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"Webhook":   {apierrors.NewInternalError(errors.New("failed calling webhook")), true},
+		"Overload":  {apierrors.NewTooManyRequests("later", 1), true},
+		"Away":      {apierrors.NewServiceUnavailable("not now"), true},
+		"Slow":      {apierrors.NewServerTimeout(services, "patch", 1), true},
+		"Refused":   {&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, true},
+		"Deadline":  {context.DeadlineExceeded, true},
+		"Nothing":   {nil, false},
+		"Forbidden": {apierrors.NewForbidden(services, "orders", errors.New("quota")), false},
+		"Conflict":  {apierrors.NewConflict(services, "orders", errors.New("changed")), false},
+		"Judged":    {fmt.Errorf("%w: %w", v1alpha1.Failf(v1alpha1.ReasonRegistryUnavailable, "no"), context.DeadlineExceeded), false},
+		"Other":     {errors.New("boom"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := IsUnanswered(tc.err); got != tc.want {
+				t.Errorf("got %t", got)
+			}
+			if tc.err == nil {
+				return
+			}
+			if err := refusal(new(servingv1.Service), tc.err); IsUnanswered(err) != tc.want {
+				t.Errorf("as Apply gives it, %v: want %t", err, tc.want)
+			}
+		})
 	}
 }

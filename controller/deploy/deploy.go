@@ -11,9 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -103,8 +100,8 @@ func (d *Deployer) Deploy(ctx context.Context, s *Subject) Outcome {
 	if apierrors.IsConflict(err) {
 		return Outcome{Again: err} // somebody else was quicker, which is nobody's concern
 	}
-	if passing(err) {
-		if s.told() == nil {
+	if apply.IsUnanswered(err) {
+		if v1alpha1.Settled(s.Status.Conditions, s.Generation) == nil {
 			s.Status.MarkProgressing(s.Generation, fmt.Sprintf("It is tried again: %v", err))
 		}
 		return Outcome{Again: err}
@@ -203,27 +200,6 @@ func (d *Deployer) image(ctx context.Context, s *Subject) (code.Result, error) {
 		r.Image = s.Status.Image
 	}
 	return d.Images.Image(ctx, r)
-}
-
-// passing says that the API server, or a webhook that it asks, did not answer. Nothing is known about the function then that was
-// not known before, and whoever waits for it goes on waiting.
-func passing(err error) bool {
-	if f := new(v1alpha1.Failure); err == nil || errors.As(err, &f) {
-		return false
-	}
-	return slices.ContainsFunc([]func(error) bool{
-		apierrors.IsServerTimeout, apierrors.IsTimeout, apierrors.IsTooManyRequests, apierrors.IsServiceUnavailable, apierrors.IsInternalError,
-		utilnet.IsConnectionRefused, utilnet.IsConnectionReset, utilnet.IsTimeout,
-	}, func(is func(error) bool) bool { return is(err) })
-}
-
-// told is what the status says already of this generation; nil while that is open.
-func (s *Subject) told() *metav1.Condition {
-	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.Status == metav1.ConditionUnknown || c.ObservedGeneration != s.Generation {
-		return nil
-	}
-	return c
 }
 
 // again gives an error back unless it stays until something changes that there is an event for.

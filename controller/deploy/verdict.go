@@ -54,7 +54,7 @@ func (v verdict) tell(s *Subject) {
 // knowsWhy says that the status tells already what keeps this generation from serving. A pod told it, as long as there was
 // one; Knative knows no more than that it took too long.
 func (s *Subject) knowsWhy() bool {
-	c := s.told()
+	c := v1alpha1.Settled(s.Status.Conditions, s.Generation)
 	return c != nil && c.Status == metav1.ConditionFalse && c.Reason != string(v1alpha1.ReasonInternalError)
 }
 
