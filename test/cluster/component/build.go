@@ -113,6 +113,7 @@ func (b Builder) build(ctx context.Context, g Group, out, kubernetes string) err
 		}
 		defer func() { _ = os.RemoveAll(dir) }() // nothing is left of it after the rename
 		tmp = dir
+		fmt.Fprintf(b.Log, "building %s: %d programs, which takes minutes unless Go has built most of it before\n", g.Name, len(g.Packages))
 	}
 	argv := slices.Concat([]string{"go", "build"}, args(kubernetes), []string{"-o", tmp + "/"}, g.Packages)
 	if err := b.command(ctx, argv...).Run(); err != nil {
