@@ -92,8 +92,6 @@ func start(ctx context.Context, c cli, ports layout.Ports) error {
 		return err
 	}
 	p.done("programs are built")
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("the cluster was not ready after %s", startTimeout))
-	defer cancel()
 	if err := packages.Write(c.cluster.Path("packages"), packages.URLs{NPM: layout.NPMURL}); err != nil {
 		return err
 	}
@@ -199,11 +197,13 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 	registry := fmt.Sprintf("127.0.0.1:%d", state.Ports.Registry)
 	blobs := c.cluster.Path("registry", "blobs")
 	work, ctx := errgroup.WithContext(ctx)
+	starting, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("the cluster was not ready after %s", startTimeout))
+	defer cancel()
 	work.Go(func() error {
-		if err := image.Await(ctx, registry); err != nil {
+		if err := image.Await(starting, registry); err != nil {
 			return err
 		}
-		if err := image.Push(ctx, registry, blobs, images); err != nil {
+		if err := image.Push(starting, registry, blobs, images); err != nil {
 			return err
 		}
 		p.done("%d images of the cluster are in the registry", len(images))
@@ -215,20 +215,21 @@ func fill(ctx context.Context, c cli, built programs, state layout.State, p prog
 		return image.Push(ctx, registry, blobs, images)
 	})
 	work.Go(func() error {
-		if err := client.AwaitAPI(ctx); err != nil {
+		if err := client.AwaitAPI(starting); err != nil {
 			return err
 		}
 		p.done("API server is ready")
-		if err := client.Apply(ctx, objects); err != nil {
+		if err := client.Apply(starting, objects); err != nil {
 			return err
 		}
 		p.done("%d objects are applied", len(objects))
-		return client.Await(ctx, func(namespace string) { p.done("%s is ready", namespace) })
+		return client.Await(starting, func(namespace string) { p.done("%s is ready", namespace) })
 	})
 	return work.Wait()
 }
 
-// functionImages gives what can be made of the images for functions. A cluster is of use without the others.
+// functionImages gives what can be made of the images for functions. A cluster is of use without the others. The first time
+// packages are fetched for them, which takes as long as it takes.
 func functionImages(ctx context.Context, c cli, built programs) ([]image.Image, error) {
 	images, err := image.Functions{
 		Store:  image.Store{Dir: c.cluster.CachePath("rootfs")},
