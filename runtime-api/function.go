@@ -21,8 +21,8 @@ type function interface {
 	lambda.Invoker
 	// Start begins to initialize and returns at once.
 	Start()
-	// Ready is nil if the function can be called, else it says why not.
-	Ready() error
+	// Ready is nil if the function can be called, else it says why not. It waits for the first init until ctx ends.
+	Ready(ctx context.Context) error
 	// GivenUp gets the reason if the function will never be ready; nil if there is no giving up.
 	GivenUp() <-chan error
 	// Shutdown refuses new invocations and returns when the accepted ones have ended, or all is over with ctx.
@@ -40,9 +40,9 @@ func (s *settings) function(environ []string, out io.Writer, logger *slog.Logger
 		return nil, err
 	}
 	cfg.Output, cfg.Logger, cfg.Observer = out, logger, observer
-	p := &podFunction{Pod: pod.New(cfg)}
+	p := &podFunction{Pod: pod.New(cfg), over: make(chan struct{})}
 	if s.failOnInit {
-		p.over, p.givenUp = make(chan struct{}), make(chan error, 1)
+		p.givenUp = make(chan error, 1)
 	}
 	return p, nil
 }
@@ -50,9 +50,8 @@ func (s *settings) function(environ []string, out io.Writer, logger *slog.Logger
 // podFunction is a function that runs in a pod.
 type podFunction struct {
 	*pod.Pod
-	// These are nil where a function is never given up.
 	over    chan struct{} // closed by Shutdown
-	givenUp chan error
+	givenUp chan error    // nil where a function is never given up
 
 	watch sync.WaitGroup
 	once  sync.Once
@@ -70,14 +69,19 @@ func (f *podFunction) Start() {
 		case <-f.over:
 			return
 		}
-		if err := f.Ready(); err != nil {
+		if err := f.Ready(context.Background()); err != nil { // which has nothing to wait for any more
 			f.givenUp <- err
 		}
 	})
 }
 
 // Ready says whether the pod has an environment that has initialized, or why not.
-func (f *podFunction) Ready() error {
+func (f *podFunction) Ready(ctx context.Context) error {
+	select {
+	case <-f.FirstInit(): // after Pod.Ready, if it went well
+	case <-f.over:
+	case <-ctx.Done():
+	}
 	select {
 	case <-f.Pod.Ready():
 		return nil
@@ -94,10 +98,8 @@ func (f *podFunction) GivenUp() <-chan error { return f.givenUp }
 
 // Shutdown ends the pod.
 func (f *podFunction) Shutdown(ctx context.Context) error {
-	if f.over != nil {
-		f.once.Do(func() { close(f.over) })
-		f.watch.Wait()
-	}
+	f.once.Do(func() { close(f.over) })
+	f.watch.Wait()
 	return f.Pod.Shutdown(ctx)
 }
 
@@ -119,7 +121,7 @@ func (t throttled) Invoke(context.Context, *lambda.Invocation) (*lambda.Result, 
 func (throttled) Start() {}
 
 // Ready: there is nothing to wait for.
-func (throttled) Ready() error { return nil }
+func (throttled) Ready(context.Context) error { return nil }
 
 // GivenUp is never.
 func (throttled) GivenUp() <-chan error { return nil }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/lambkin-dev/lambkin/runtime-api/pod"
 )
 
 // terminationLog is a file as the kubelet makes one for a container, with the words of the container before in it.
@@ -119,6 +122,20 @@ func TestRunEndsBeforeItsFirstInit(t *testing.T) {
 	c.stop()
 	if <-c.ended; c.err != nil {
 		t.Errorf("ended with %v", c.err)
+	}
+}
+
+func TestReadyWaitsForTheFirstInit(t *testing.T) {
+	f := &podFunction{Pod: pod.New(pod.Config{Function: "fn", Command: []string{handler}, Min: 1}), over: make(chan struct{})}
+	never, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Ready(never); err == nil || !strings.Contains(err.Error(), "no execution environment has initialized yet") {
+		t.Errorf("before it is started, and without patience: %v", err)
+	}
+	f.Start()
+	t.Cleanup(func() { _ = f.Shutdown(context.Background()) })
+	if err := f.Ready(t.Context()); err != nil {
+		t.Errorf("asked while it initializes: %v", err)
 	}
 }
 

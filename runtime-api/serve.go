@@ -275,7 +275,7 @@ func (s *settings) handlerOf(fn function, spans *tracing.Tracer, logger *slog.Lo
 		MaxRequest:     s.maxRequest,
 		Log:            logger,
 	}))
-	health := server.NewHealth(func() error { return nil }, fn.Ready)
+	health := server.NewHealth(func(context.Context) error { return nil }, fn.Ready)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, server.HealthPrefix) {
 			health.ServeHTTP(w, r)

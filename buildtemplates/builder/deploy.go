@@ -189,7 +189,10 @@ func (service) draft(c *deploy) map[string]any {
 			"allowPrivilegeEscalation": false, "runAsNonRoot": true, "capabilities": map[string]any{"drop": []any{"ALL"}},
 			"seccompProfile": map[string]any{"type": "RuntimeDefault"},
 		}
-		container["readinessProbe"] = map[string]any{"httpGet": map[string]any{"path": "/_lambkin/readyz"}, "successThreshold": 1}
+		container["readinessProbe"] = map[string]any{ // as the controller's
+			"httpGet":       map[string]any{"path": "/_lambkin/readyz"},
+			"periodSeconds": 3, "timeoutSeconds": 3, "successThreshold": 1, "failureThreshold": 10,
+		}
 		spec["containerConcurrency"] = 1
 	}
 	return map[string]any{

@@ -205,7 +205,7 @@ func TestDeploy(t *testing.T) {
 	const (
 		confined = `{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]},"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}`
 		open     = `{"allowPrivilegeEscalation":false,"seccompProfile":{"type":"RuntimeDefault"}}`
-		probe    = `{"httpGet":{"path":"/_lambkin/readyz"},"successThreshold":1}`
+		probe    = `{"failureThreshold":10,"httpGet":{"path":"/_lambkin/readyz"},"periodSeconds":3,"successThreshold":1,"timeoutSeconds":3}`
 	)
 	there := func(image string) string {
 		return `{"metadata": {"generation": 4}, "spec": {"template": {"metadata": {"annotations": {"a": "b"}}, "spec": {"containers": [{"image": "` + image + `", "env": [{"name": "KEEP", "value": "me"}]}]}}, "traffic": []}}`

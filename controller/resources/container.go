@@ -45,16 +45,26 @@ func (w *Workload) container() corev1.Container {
 		Ports:           []corev1.ContainerPort{{ContainerPort: frontDoorPort}},
 		Resources:       w.lambdaResources(),
 		SecurityContext: strict(w.ownTmp()),
-		// Without a period Knative probes as fast as it can, which cold starts are made of.
-		ReadinessProbe: &corev1.Probe{
-			ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: readyPath}},
-			SuccessThreshold: 1,
-		},
+		ReadinessProbe:  readinessProbe(),
 		// The failure of init is written there; what is in the log is the function's own.
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}
 	c.VolumeMounts = append(w.mounts(), w.identityMounts()...)
 	return c
+}
+
+// readinessProbe has as much time as passes between two probes, and runtime-api keeps a probe nearly as long until the first
+// init is over. So some probe always waits, and kubelet and activator learn at once that a pod is ready. More of them would
+// cost nodes with many idle pods too much of their CPU.
+//
+// Without a period Knative's queue-proxy asks the container by itself, twenty times a second, but the kubelet asks queue-proxy
+// every ten seconds and has patience for one: a Revision whose init takes a few seconds would be ready up to ten later. As
+// there, a pod that has been ready may be silent for half a minute before it gets no more requests.
+func readinessProbe() *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: readyPath}},
+		PeriodSeconds: 3, TimeoutSeconds: 3, SuccessThreshold: 1, FailureThreshold: 10,
+	}
 }
 
 // plainContainer runs an image that listens for HTTP as it is: Knative tells it by PORT where.

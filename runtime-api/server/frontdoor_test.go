@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -280,7 +281,8 @@ func TestFrontDoorCORS(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	s := httptest.NewServer(server.NewHealth(func() error { return nil }, func() error { return errors.New("no environment is ready") }))
+	alive := func(context.Context) error { return nil }
+	s := httptest.NewServer(server.NewHealth(alive, func(context.Context) error { return errors.New("no environment is ready") }))
 	t.Cleanup(s.Close)
 	if got := call(t, http.MethodGet, s.URL+"/_lambkin/healthz", ""); got.Status != 200 || got.Body != "ok\n" {
 		t.Errorf("alive: %+v", got)
@@ -291,6 +293,33 @@ func TestHealth(t *testing.T) {
 	if got := call(t, http.MethodGet, s.URL+"/_lambkin/other", ""); got.Status != 404 {
 		t.Errorf("other path: %+v", got)
 	}
+}
+
+// TestHealthWaits holds that a prober which came too early is told as soon as the pod is ready, and in time if it is not.
+func TestHealthWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		coming := make(chan struct{})
+		health := server.NewHealth(nil, func(ctx context.Context) error {
+			select {
+			case <-coming:
+				return nil
+			case <-ctx.Done():
+				return errors.New("no environment is ready")
+			}
+		})
+		ask := func() (status int, took time.Duration) {
+			began, answer := time.Now(), httptest.NewRecorder()
+			health.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/_lambkin/readyz", nil))
+			return answer.Code, time.Since(began)
+		}
+		if status, took := ask(); status != 503 || took < 2*time.Second || took >= 3*time.Second {
+			t.Errorf("not ready: %d after %v", status, took)
+		}
+		time.AfterFunc(time.Second, func() { close(coming) })
+		if status, took := ask(); status != 200 || took != time.Second {
+			t.Errorf("ready in a second: %d after %v", status, took)
+		}
+	})
 }
 
 // TestFrontDoorCarries holds that our own ends lose nothing, and that ordinary callers see none of it.
