@@ -410,7 +410,7 @@ func TestProvisioned(t *testing.T) {
 		}
 	}
 	p, out := start(t, func(c *Config) {
-		c.Min, c.Max, c.Provisioned, c.InitTimeout, c.LogFormat = 1, 2, true, time.Nanosecond, "JSON"
+		c.Min, c.Max, c.Provisioned, c.InitTimeout, c.LogFormat = 1, 1, true, time.Nanosecond, "JSON"
 	})
 	<-p.Ready() // InitTimeout does not count for it
 	var env []string
