@@ -291,13 +291,17 @@ func TestReconcileWithoutAnswer(t *testing.T) {
 	ready("the Route is written", metav1.ConditionUnknown, "moved")
 	w.knative(corev1.ConditionTrue, "")
 	ready("it serves", metav1.ConditionTrue, "")
+	if err := w.client.Delete(t.Context(), w.route()); err != nil {
+		t.Fatal(err)
+	}
+	w.refuse = unanswered
+	ready("what served is not taken back", metav1.ConditionTrue, "")
 
 	a := w.alias()
 	a.Spec.FunctionVersion, a.Generation = "2", 2
 	if err := w.client.Update(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	w.refuse = unanswered
 	ready("an update waits too", metav1.ConditionUnknown, "tried again")
 }
 
